@@ -1,0 +1,53 @@
+#pragma once
+// Bearer tokens -> Principal, on every request, with revocation that holds at once on this node and within a
+// second on all others.
+//
+// A verified token and the state of its user are cached by SHA-256 of the token. The cache may be believed
+// only while the change feed is fresh; with a stale feed every request asks the database, and without a
+// database nothing is authenticated (503).
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "api/access/principal.h"
+#include "api/http/message.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "crypto/jws.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+class Authenticator {
+ public:
+  Authenticator(schema::Pool& pool, const Clock& clock, const crypto::TokenVerifier& verifier);
+
+  // kUnauthenticated with the one public text for every fault of the credential; kUnavailable if it cannot be
+  // known. Blocks on the database when the cache does not know: worker threads only.
+  Result<Principal> Authenticate(const http::Request& request);
+
+  // Called by the node that makes a change after its commit and before it answers, and by the change feed.
+  void ForgetToken(const TokenId& token);
+  void ForgetUser(const UserId& user);
+  void ForgetAll();
+  // The change feed's heartbeat: caches are believed until `until` (steady clock).
+  void TrustUntil(SteadyTime until);
+
+ private:
+  struct Entry {
+    Principal principal;
+  };
+  Result<Principal> Load(const crypto::TokenClaims& claims);
+
+  schema::Pool& pool_;
+  const Clock& clock_;
+  const crypto::TokenVerifier& verifier_;
+  std::mutex mutex_;                                // guards everything below
+  std::unordered_map<std::string, Entry> entries_;  // key: SHA-256 of the token
+  uint64_t epoch_ = 0;  // grows with every Forget: a load that began before it may not be cached
+  SteadyTime trusted_until_{};
+};
+
+}  // namespace claviger::api

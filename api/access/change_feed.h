@@ -1,0 +1,41 @@
+#pragma once
+// Reads change_log: what this node's caches must forget. Polls every 250 ms (NOTIFY is only a hint); each
+// successful poll extends the authenticator's trust in its cache by one second from the poll's start.
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "api/access/authenticator.h"
+#include "base/log.h"
+#include "crypto/keyring.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+// For a transaction that changes what other nodes may have cached. `kind`: "user", "token" or "vault".
+schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id);
+
+class ChangeFeed {
+ public:
+  ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock, const Log& log);
+  ~ChangeFeed();
+  void Start();
+  // One poll. Public for tests.
+  Status PollOnce();
+
+ private:
+  void Loop();
+  schema::PgConfig config_;
+  Authenticator& authenticator_;
+  const Clock& clock_;
+  const Log& log_;
+  std::unique_ptr<schema::Connection> connection_;
+  std::string horizon_;  // xid8 text: rows at or above it are read again at the next poll
+  std::mutex mutex_;     // guards stopping_
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace claviger::api

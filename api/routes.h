@@ -1,0 +1,78 @@
+#pragma once
+// The route table: one row an operation, collected from the nouns in api/assemble. The router, the audit log
+// and the tests that compare it with docs/openapi.yaml all read this table.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/access/principal.h"
+#include "api/audit/audit_log.h"
+#include "api/http/message.h"
+#include "base/error.h"
+
+namespace claviger::api {
+
+enum class AuthKind : uint8_t {
+  kNone,       // public
+  kUser,       // a person's token; an agent gets 403
+  kPrincipal,  // a person's or an agent's token
+};
+
+enum class RunsOn : uint8_t {
+  kIoThread,  // answers from memory at once; public and not audited
+  kWorkers,   // may block on PostgreSQL and the HSM
+  kHashers,   // Argon2: the small pool, so that logins never starve other requests
+};
+
+// Everything a handler gets. Lives for one request.
+struct Context {
+  const http::Request& request;
+  // Values of "{name}" in the pattern, decoded; "{path...}" holds the rest with '/' between segments.
+  const std::map<std::string, std::string, std::less<>>& params;
+  // Valid when the route's AuthKind is not kNone.
+  const Principal& principal;
+  AuditDraft& audit;
+};
+
+using Handler = std::function<Result<http::Response>(Context&)>;
+
+struct Route {
+  http::Method method;
+  std::string pattern;       // "/v1/vaults/{vault_id}/secrets/{path...}"
+  std::string operation_id;  // "putSecret", as in docs/openapi.yaml
+  AuthKind auth = AuthKind::kPrincipal;
+  std::string action;  // audit action, "secret.write"; empty: not audited (only public, harmless routes)
+  RunsOn runs_on = RunsOn::kWorkers;
+  size_t max_body = 64 * 1024;
+  Handler handler;
+};
+
+class Router {
+ public:
+  // Aborts on two rows for one method and pattern.
+  explicit Router(std::vector<Route> routes);
+
+  struct Match {
+    const Route* route = nullptr;
+    std::map<std::string, std::string, std::less<>> params;
+  };
+  // kNotFound for an unknown path, kMethodNotAllowed (with `allow` filled) for a known one with another verb.
+  // Literal segments win over "{name}". A segment with an inner '/' matches nothing but a trailing
+  // "{path...}".
+  Result<Match> Find(http::Method method, const http::Target& target, std::string* allow) const;
+  const std::vector<Route>& routes() const { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+  struct Compiled {
+    std::vector<std::string> segments;
+    bool has_tail = false;
+  };
+  std::vector<Compiled> compiled_;
+};
+
+}  // namespace claviger::api

@@ -1,0 +1,45 @@
+#include "base/ids.h"
+
+#include "base/random.h"
+
+namespace claviger {
+
+std::string FormatUuid(const Uuid& uuid) {
+  const std::string hex = HexEncode({uuid.data, 16});
+  std::string out;
+  out.reserve(36);
+  for (size_t i = 0; i < hex.size(); ++i) {
+    if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
+    out.push_back(hex[i]);
+  }
+  return out;
+}
+
+std::optional<Uuid> ParseUuid(std::string_view text) {
+  if (text.size() != 36) return std::nullopt;
+  std::string hex;
+  hex.reserve(32);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash != (text[i] == '-')) return std::nullopt;
+    if (!dash)
+      hex.push_back(text[i] >= 'A' && text[i] <= 'F' ? static_cast<char>(text[i] - 'A' + 'a') : text[i]);
+  }
+  const auto bytes = HexDecode(hex);
+  if (!bytes) return std::nullopt;
+  Uuid uuid;
+  std::copy(bytes->begin(), bytes->end(), uuid.data);
+  return uuid;
+}
+
+Uuid NewUuidV7(const Clock& clock, Random& random) {
+  Uuid uuid;
+  random.Fill({uuid.data, 16});
+  const auto millis = std::chrono::floor<std::chrono::milliseconds>(clock.Now()).time_since_epoch().count();
+  for (size_t i = 0; i < 6; ++i) uuid.data[i] = static_cast<uint8_t>(millis >> (40 - 8 * i));
+  uuid.data[6] = static_cast<uint8_t>(0x70 | (uuid.data[6] & 0x0F));
+  uuid.data[8] = static_cast<uint8_t>(0x80 | (uuid.data[8] & 0x3F));
+  return uuid;
+}
+
+}  // namespace claviger

@@ -1,0 +1,12 @@
+#pragma once
+#include <array>
+
+#include "base/bytes.h"
+
+namespace claviger::crypto {
+
+using Digest = std::array<uint8_t, 32>;
+// SHA-256 (FIPS 180-4).
+Digest Sha256(ByteView bytes);
+
+}  // namespace claviger::crypto

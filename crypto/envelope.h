@@ -1,0 +1,36 @@
+#pragma once
+// The envelope of one secret version. A fresh data key (DEK) per version seals the value with AES-256-GCM;
+// the keyring seals the DEK under the vault's KEK. Both seals bind the same AAD: what the row claims to be. A
+// row, DEK or KEK moved anywhere else fails to open.
+
+#include "base/ids.h"
+#include "crypto/keyring.h"
+
+namespace claviger::crypto {
+
+// What a stored version claims to be.
+struct SecretIdentity {
+  OrgId org;
+  VaultId vault;
+  SecretId secret;
+  uint32_t version = 1;
+  uint32_t kek_version = 1;
+};
+Bytes SecretAad(const SecretIdentity& identity);
+
+struct SealedSecret {
+  SealedDek dek;
+  Bytes ciphertext;  // IV(12) + ciphertext + tag(16)
+};
+
+// Value: any bytes, 0 to 16 MiB.
+Result<SealedSecret> SealSecret(Keyring& keyring, Random& random, const WrappedKek& kek,
+                                const SecretIdentity& identity, ByteView value);
+Result<SecretBytes> OpenSecret(Keyring& keyring, const WrappedKek& kek, const SecretIdentity& identity,
+                               const SealedSecret& sealed);
+
+// AES-256-GCM with a 12-byte IV in front and a 16-byte tag behind. `key` is 32 bytes.
+Result<Bytes> AeadSeal(ByteView key, Random& random, ByteView aad, ByteView plaintext);
+Result<SecretBytes> AeadOpen(ByteView key, ByteView aad, ByteView sealed);
+
+}  // namespace claviger::crypto

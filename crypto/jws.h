@@ -1,0 +1,61 @@
+#pragma once
+// Access tokens: JWS compact serialisation (RFC 7515) with EdDSA (RFC 8037) or ES256, signed in the HSM and
+// verified in software. The algorithm is pinned by the key that `kid` names, never taken from the header.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "crypto/digest.h"
+#include "crypto/keyring.h"
+
+namespace claviger::crypto {
+
+enum class PrincipalType : uint8_t { kUser, kAgent };
+const char* Name(PrincipalType type);  // "user", "agent"
+
+struct TokenClaims {
+  PrincipalType subject_type = PrincipalType::kUser;
+  Uuid subject{};
+  OrgId org;
+  TokenId id;              // jti
+  int64_t issued_at = 0;   // seconds since 1970
+  int64_t expires_at = 0;  // at most issued_at + 900
+  std::vector<std::string> scopes;
+};
+
+inline constexpr int64_t kMaxTokenLifetimeSeconds = 900;
+inline constexpr size_t kMaxTokenBytes = 8192;
+
+// {"alg":"EdDSA","typ":"JWT","kid":...}.{"iss","aud","sub","org","scopes","iat","nbf","exp","jti"}
+Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const TokenClaims& claims);
+
+class TokenVerifier {
+ public:
+  TokenVerifier(std::string issuer, std::vector<PublicKey> keys);
+  // Any failure is kUnauthenticated with the one public text; the cause tells which check failed. Refuses:
+  // other alg, unknown kid, `crit`, `jku`/`x5u`/`jwk`, duplicate members, non-canonical base64url, trailing
+  // bytes, missing or mistyped claims, exp - iat > 900, exp <= now, iat or nbf more than 60 s ahead, S >= L,
+  // small-order keys.
+  Result<TokenClaims> Verify(std::string_view token, Time now) const;
+
+ private:
+  std::string issuer_;
+  std::map<std::string, PublicKey, std::less<>> keys_;
+};
+
+// RFC 8037 raw verification; false for anything but a valid signature (strict: S < L, canonical encodings).
+bool VerifyEdDsa(ByteView public_key, ByteView message, ByteView signature);
+bool VerifyEs256(ByteView public_key, ByteView message, ByteView signature);
+bool VerifySignature(const PublicKey& key, ByteView message, ByteView signature);
+
+// RFC 7517 key set, and one key as PEM SubjectPublicKeyInfo.
+std::string JwksJson(const std::vector<PublicKey>& keys);
+Result<std::string> PublicKeyPem(const PublicKey& key);
+// Reads a JWKS or a PEM file's text (for offline verification). A PEM key gets the kid "".
+Result<std::vector<PublicKey>> ParsePublicKeys(std::string_view text);
+
+}  // namespace claviger::crypto

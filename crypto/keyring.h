@@ -1,0 +1,114 @@
+#pragma once
+// The abstract HSM: bytes in, bytes out. hsm/ implements it over PKCS#11; api/ uses it and knows nothing of
+// PKCS#11. Every verb may block on the HSM (worker threads only), is safe to call from many threads, is
+// idempotent, and answers within the configured time limit: an HSM that hangs gives kUnavailable.
+//
+// The life of a vault key (KEK): the HSM generates it, wraps it under the root key, and forgets it. The
+// wrapped form lives in PostgreSQL. At first use the HSM unwraps it again as a non-extractable session object
+// which the keyring keeps by handle. Its bytes never exist outside the HSM.
+//
+// Failures: kUnavailable while the HSM is gone (with ck_rv), kIntegrity if a blob, check record, ciphertext
+// or AAD does not authenticate, kInternal for everything else.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/secret_bytes.h"
+
+namespace claviger::crypto {
+
+// Who a KEK belongs to. The system KEK has the nil org and the nil vault.
+struct KekIdentity {
+  OrgId org;
+  VaultId vault;
+  uint32_t version = 1;
+
+  friend bool operator==(const KekIdentity&, const KekIdentity&) = default;
+};
+
+// What PostgreSQL keeps of a KEK.
+struct WrappedKek {
+  KekIdentity identity;
+  uint32_t root_version = 1;
+  Bytes blob;   // 40 bytes: AES Key Wrap (RFC 3394) of the 32-byte key under root `root_version`
+  Bytes check;  // 44 bytes: IV(12) + GCM of 16 zero bytes under the KEK with the identity as AAD + tag(16)
+
+  friend bool operator==(const WrappedKek&, const WrappedKek&) = default;
+};
+
+// A data key in clear: 32 bytes, for the length of one request.
+struct Dek {
+  SecretBytes key;
+};
+
+// A data key sealed under a KEK: IV(12) + ciphertext(32) + tag(16) = 60 bytes.
+struct SealedDek {
+  Bytes bytes;
+};
+
+enum class SigningKey : uint8_t { kToken, kAudit };
+enum class SignatureAlgorithm : uint8_t { kEdDsa, kEs256 };
+
+struct PublicKey {
+  std::string kid;  // "claviger-token-v1": role and version
+  SignatureAlgorithm algorithm = SignatureAlgorithm::kEdDsa;
+  Bytes raw;  // EdDSA: 32 bytes; ES256: 65 bytes, 04 || x || y
+};
+
+struct Signature {
+  std::string kid;
+  Bytes bytes;  // 64 bytes: EdDSA, or ES256 as r || s
+};
+
+struct KeyringHealth {
+  enum class State : uint8_t { kOk, kDegraded, kUnavailable };
+  State state = State::kUnavailable;
+  std::string provider;  // library description and version of the module
+  std::string token_label;
+  std::string token_serial;
+  uint32_t sessions_total = 0;
+  uint32_t sessions_in_use = 0;
+  uint32_t cached_keks = 0;
+  uint64_t generation = 0;  // counts (re)connections
+  std::string last_error;   // text of the newest failure or empty; no secrets
+  std::optional<Time> last_error_at;
+  std::optional<Time> last_ok_at;  // the newest successful exercise of the root key
+};
+
+class Keyring {
+ public:
+  virtual ~Keyring() = default;
+
+  // Makes a KEK inside the HSM and returns its wrapped form with check record.
+  virtual Result<WrappedKek> GenerateKek(const KekIdentity& identity) = 0;
+
+  // A new random data key: HSM random XOR OpenSSL random. `sealed` opens only with the same `aad`.
+  struct NewDek {
+    Dek dek;
+    SealedDek sealed;
+  };
+  virtual Result<NewDek> GenerateDek(const WrappedKek& kek, ByteView aad) = 0;
+  virtual Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) = 0;
+
+  // Drops the cached handle of every version of a vault's KEK (the vault is deleted).
+  virtual void ForgetKeks(const OrgId& org, const VaultId& vault) = 0;
+
+  // Signs with the newest key of that role. The message is at most 64 KiB.
+  virtual Result<Signature> Sign(SigningKey which, ByteView message) = 0;
+  // All published versions of that role, newest first.
+  virtual Result<std::vector<PublicKey>> PublicKeys(SigningKey which) = 0;
+
+  // HMAC-SHA-256 under the lookup key: 32 bytes.
+  virtual Result<Bytes> Mac(ByteView message) = 0;
+
+  // Never blocks on the HSM: reports what a background probe, which exercises the root key, saw last.
+  virtual KeyringHealth Health() const = 0;
+};
+
+}  // namespace claviger::crypto

@@ -1,0 +1,28 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/secret_bytes.h"
+
+namespace claviger::hsm {
+
+enum class GcmIv : uint8_t { kCaller, kHsm };
+
+struct HsmConfig {
+  std::string module_path;                // absolute path of the PKCS#11 module
+  std::string module_init_args;           // pReserved of C_Initialize (NSS needs it); empty: none
+  std::vector<std::string> token_labels;  // the first that is present and holds our keys is used
+  std::string token_serial;               // alternative to labels; empty: by label
+  std::string pin_file;                   // refused if group or world can read it
+  uint32_t max_sessions = 16;             // operation sessions, besides anchor and owner
+  uint32_t max_cached_keks = 1024;
+  std::chrono::milliseconds operation_timeout{5000};  // a verb answers within this even if the module hangs
+  std::chrono::milliseconds acquire_timeout{2000};    // wait for a free session
+  std::chrono::milliseconds probe_interval{1000};
+  GcmIv gcm_iv = GcmIv::kCaller;
+  bool es256 = false;  // ES256 instead of EdDSA signing keys, for modules without CKM_EDDSA
+};
+
+}  // namespace claviger::hsm
