@@ -4,7 +4,6 @@
 
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
-#include <boost/outcome/try.hpp>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -69,5 +68,15 @@ inline Error Internal(std::string cause) {
 }  // namespace claviger
 
 // Unwraps a Result or returns its error: TRY(auto vault, store.Find(id)); TRYV(store.Check());
-#define TRY(decl, expr) BOOST_OUTCOME_TRY(decl, expr)
-#define TRYV(expr) BOOST_OUTCOME_TRYV(expr)
+// (Boost 1.74's own macro takes a name only, later versions a declaration; this one is the same everywhere.)
+#define CLAVIGER_JOIN_INNER(a, b) a##b
+#define CLAVIGER_JOIN(a, b) CLAVIGER_JOIN_INNER(a, b)
+#define CLAVIGER_TRY(unique, decl, ...)                           \
+  auto&& unique = (__VA_ARGS__);                                  \
+  if (!unique.has_value()) return std::move(unique).as_failure(); \
+  decl = std::move(unique).assume_value()
+#define CLAVIGER_TRYV(unique, ...) \
+  auto&& unique = (__VA_ARGS__);   \
+  if (!unique.has_value()) return std::move(unique).as_failure()
+#define TRY(decl, ...) CLAVIGER_TRY(CLAVIGER_JOIN(try_result_, __COUNTER__), decl, __VA_ARGS__)
+#define TRYV(...) CLAVIGER_TRYV(CLAVIGER_JOIN(try_result_, __COUNTER__), __VA_ARGS__)
