@@ -4,6 +4,7 @@
 
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
+#include <boost/outcome/success_failure.hpp>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -42,6 +43,7 @@ struct [[nodiscard]] Error {
 template <class T>
 using Result = boost::outcome_v2::basic_result<T, Error, boost::outcome_v2::policy::terminate>;
 using Status = Result<void>;
+inline auto Ok() { return boost::outcome_v2::success(); }
 
 inline Error MakeError(ErrorKind kind, std::string detail, std::string cause = {}) {
   return Error{kind, std::move(detail), std::move(cause), 0, {}};
