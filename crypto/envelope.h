@@ -1,9 +1,11 @@
 #pragma once
 // The envelope of one secret version. A fresh data key (DEK) per version seals the value with AES-256-GCM;
-// the keyring seals the DEK under the vault's KEK. Both seals bind the same AAD: what the row claims to be. A
-// row, DEK or KEK moved anywhere else fails to open.
+// the keyring seals the DEK under the vault's KEK. Both seals bind what the row claims to be, each under a
+// format tag of its own, so that neither can stand in for the other. A row, DEK or KEK moved anywhere else
+// fails to open. Byte layouts: docs/FORMATS.md.
 
 #include "base/ids.h"
+#include "base/random.h"
 #include "crypto/keyring.h"
 
 namespace claviger::crypto {
@@ -16,20 +18,27 @@ struct SecretIdentity {
   uint32_t version = 1;
   uint32_t kek_version = 1;
 };
+// AAD of the value: "claviger/secret/1", org, vault, secret, version, KEK version.
 Bytes SecretAad(const SecretIdentity& identity);
+// AAD of the sealed DEK: "claviger/dek/1" and the same fields.
+Bytes DekAad(const SecretIdentity& identity);
+// AAD of a KEK's check record: "claviger/kek/1", org, vault, version.
+Bytes KekAad(const KekIdentity& identity);
 
 struct SealedSecret {
   SealedDek dek;
   Bytes ciphertext;  // IV(12) + ciphertext + tag(16)
 };
 
-// Value: any bytes, 0 to 16 MiB.
+// Value: any bytes, 0 to 16 MiB; longer is kTooLarge. Opening anything that was not sealed for exactly this
+// identity is kIntegrity; the keyring's own failures pass through.
 Result<SealedSecret> SealSecret(Keyring& keyring, Random& random, const WrappedKek& kek,
                                 const SecretIdentity& identity, ByteView value);
 Result<SecretBytes> OpenSecret(Keyring& keyring, const WrappedKek& kek, const SecretIdentity& identity,
                                const SealedSecret& sealed);
 
 // AES-256-GCM with a 12-byte IV in front and a 16-byte tag behind. `key` is 32 bytes.
+// Opening gives kIntegrity, and no plaintext, if anything does not authenticate.
 Result<Bytes> AeadSeal(ByteView key, Random& random, ByteView aad, ByteView plaintext);
 Result<SecretBytes> AeadOpen(ByteView key, ByteView aad, ByteView sealed);
 

@@ -1,0 +1,19 @@
+#include "crypto/digest.h"
+
+#include <cstdlib>
+
+#include "crypto/openssl_ptr.h"
+
+namespace claviger::crypto {
+
+Digest Sha256(ByteView bytes) {
+  Digest out;
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, Sha256Method(), nullptr) != 1 ||
+      size != out.size()) {
+    std::abort();  // only memory exhaustion can bring us here
+  }
+  return out;
+}
+
+}  // namespace claviger::crypto
