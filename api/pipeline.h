@@ -23,7 +23,16 @@ class Pipeline {
   const Router& router() const { return router_; }
 
  private:
+  Result<Router::Match> FindRoute(http::Method method, const http::Target& target, std::string* allow) const;
+  void AnswerAtOnce(const Router::Match& match, const http::Request& request,
+                    const http::Responder& responder);
+  // The steps of one request on its worker thread.
   void Run(const Router::Match& match, http::Request request, http::Responder responder);
+  // Authentication, the route's auth kind, the handler.
+  Result<http::Response> Serve(const Router::Match& match, const http::Request& request, AuditDraft& draft);
+  // Turns an error into its problem body; logs it, here and nowhere else.
+  http::Response Settle(const Route& route, const http::Request& request,
+                        Result<http::Response> answer) const;
 
   Router router_;
   Authenticator& authenticator_;

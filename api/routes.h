@@ -53,7 +53,7 @@ struct Route {
 
 class Router {
  public:
-  // Aborts on two rows for one method and pattern.
+  // Aborts on two rows for one method and pattern, whatever the parameters' names.
   explicit Router(std::vector<Route> routes);
 
   struct Match {
@@ -61,15 +61,19 @@ class Router {
     std::map<std::string, std::string, std::less<>> params;
   };
   // kNotFound for an unknown path, kMethodNotAllowed (with `allow` filled) for a known one with another verb.
-  // Literal segments win over "{name}". A segment with an inner '/' matches nothing but a trailing
+  // The most exact pattern decides before the verb does: literal segments win over "{name}". A segment with
+  // an inner '/' matches nothing but a trailing
   // "{path...}".
   Result<Match> Find(http::Method method, const http::Target& target, std::string* allow) const;
   const std::vector<Route>& routes() const { return routes_; }
 
  private:
+  Match MakeMatch(size_t index, const http::Target& target) const;
+
   std::vector<Route> routes_;
   struct Compiled {
     std::vector<std::string> segments;
+    std::string shape;  // the pattern without its parameters' names
     bool has_tail = false;
   };
   std::vector<Compiled> compiled_;

@@ -23,10 +23,12 @@ namespace claviger::api {
 class Authenticator {
  public:
   Authenticator(schema::Pool& pool, const Clock& clock, const crypto::TokenVerifier& verifier);
+  virtual ~Authenticator() = default;
 
   // kUnauthenticated with the one public text for every fault of the credential; kUnavailable if it cannot be
   // known. Blocks on the database when the cache does not know: worker threads only.
-  Result<Principal> Authenticate(const http::Request& request);
+  // Virtual for the twin in tests.
+  virtual Result<Principal> Authenticate(const http::Request& request);
 
   // Called by the node that makes a change after its commit and before it answers, and by the change feed.
   void ForgetToken(const TokenId& token);

@@ -1,7 +1,9 @@
 #pragma once
 // Who is calling, as proven by a credential.
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "crypto/jws.h"
@@ -12,6 +14,7 @@ using crypto::PrincipalType;
 
 enum class Role : uint8_t { kMember, kAdmin, kOwner };
 const char* Name(Role role);
+std::optional<Role> ParseRole(std::string_view name);
 
 struct Principal {
   PrincipalType type = PrincipalType::kUser;

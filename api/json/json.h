@@ -2,6 +2,7 @@
 // Strict, bounded JSON. Shared by the daemon and the command line.
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@ struct JsonLimits {
   size_t max_members = 1000;  // objects and arrays, each
 };
 
-// RFC 8259 text in full: refuses duplicate members, bad UTF-8, too deep or too many, NaN, trailing bytes
-// other than white space. kInvalid with a detail that never quotes the input.
+// RFC 8259 text in full: refuses duplicate members, bad UTF-8, too deep or too many, NaN, integers beyond 64
+// bits, a byte order mark, trailing bytes other than white space. kInvalid with a detail that never quotes
+// the input.
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits = {});
 // As ParseJson, but the empty text counts as `{}`, and anything but an object is refused.
 Result<Json> ParseJsonObject(std::string_view text, const JsonLimits& limits = {});
@@ -27,14 +29,19 @@ Result<Json> ParseJsonObject(std::string_view text, const JsonLimits& limits = {
 // Serialises without escaping non-ASCII; strings must be UTF-8 (invalid bytes are replaced).
 std::string DumpJson(const Json& json);
 
+// Overwrites every string value: for documents that carried a password or a secret.
+void WipeStrings(Json& json);
+
 // Reads one request object field by field. Errors gather; Finish() reports them together: kInvalid whose
 // detail names the first field. Unknown members are ignored (shipped clients send some).
 class ObjectReader {
  public:
   explicit ObjectReader(const Json& object) : object_(object) {}
 
-  // Lengths are in bytes. Absent or null: error if required, else the fallback stays.
+  // Lengths are in bytes. Absent or null: error if required, else the fallback stays. Strings with a NUL
+  // character are refused (PostgreSQL cannot keep them), except by RawString, which is for sealed values.
   std::string String(std::string_view name, size_t min_bytes, size_t max_bytes);
+  std::string RawString(std::string_view name, size_t min_bytes, size_t max_bytes);
   void OptionalString(std::string_view name, size_t min_bytes, size_t max_bytes,
                       std::optional<std::string>& out);
   void OptionalBool(std::string_view name, std::optional<bool>& out);
@@ -49,6 +56,7 @@ class ObjectReader {
 
  private:
   const Json* Find(std::string_view name) const;
+  const std::string* Text(std::string_view name, size_t min_bytes, size_t max_bytes);
   const Json& object_;
   std::vector<std::string> problems_;
 };

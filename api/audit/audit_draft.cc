@@ -1,0 +1,72 @@
+#include "api/audit/audit_draft.h"
+
+#include <nlohmann/json.hpp>
+
+#include "api/json/json.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr size_t kMaxDetailBytes = 1024;
+
+// Shortens without leaving half a character, and drops NUL: PostgreSQL's JSON functions cannot read it.
+std::string Bounded(std::string_view text) {
+  size_t size = std::min(text.size(), kMaxDetailBytes);
+  while (size > 0 && size < text.size() && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
+  std::string bounded(text.substr(0, size));
+  std::erase(bounded, '\0');
+  return bounded;
+}
+
+}  // namespace
+
+AuditDraft::AuditDraft(const http::Request& request, std::string action, std::string operation)
+    : action_(std::move(action)), ip_address_(request.peer_address), request_id_(FormatUuid(request.id)) {
+  text_details_.emplace_back("operation", std::move(operation));
+}
+
+void AuditDraft::SetActor(const Principal& principal) {
+  SetActor(crypto::Name(principal.type), FormatUuid(principal.id), principal.org);
+}
+
+void AuditDraft::SetActor(std::string type, std::string id, const OrgId& org) {
+  actor_type_ = std::move(type);
+  actor_id_ = std::move(id);
+  org_ = org;
+}
+
+void AuditDraft::SetResource(std::string type, std::string id) {
+  resource_type_ = std::move(type);
+  resource_id_ = std::move(id);
+}
+
+void AuditDraft::AddDetail(std::string_view name, std::string_view value) {
+  text_details_.emplace_back(name, Bounded(value));
+}
+
+void AuditDraft::AddDetail(std::string_view name, int64_t value) {
+  number_details_.emplace_back(name, value);
+}
+
+crypto::AuditRecord AuditDraft::Finish(const Clock& clock, Random& random, std::string_view outcome) const {
+  Json details = Json::object();
+  for (const auto& [name, value] : text_details_) details[name] = value;
+  for (const auto& [name, value] : number_details_) details[name] = value;
+
+  crypto::AuditRecord record;
+  record.id = EventId{NewUuidV7(clock, random)};
+  record.org = org_;
+  record.actor_type = actor_type_;
+  record.actor_id = actor_id_;
+  record.action = action_;
+  record.resource_type = resource_type_;
+  record.resource_id = resource_id_;
+  record.outcome = outcome;
+  record.details = DumpJson(details);
+  record.ip_address = ip_address_;
+  record.request_id = request_id_;
+  record.created_at = clock.Now();
+  return record;
+}
+
+}  // namespace claviger::api

@@ -1,0 +1,155 @@
+#include "api/pipeline.h"
+
+#include <typeinfo>
+
+#include "api/http/problem.h"
+#include "base/secret_bytes.h"
+
+namespace claviger::api {
+namespace {
+
+// Bodies of unknown routes: their answer is a 404 whatever the body says.
+constexpr size_t kDefaultMaxBody = 64 * 1024;
+
+std::string_view OutcomeOf(int status) {
+  if (status < 400) return "success";
+  return status == 401 || status == 403 ? "denied" : "failed";
+}
+
+Status CheckKind(const Route& route, const Principal& principal) {
+  if (route.auth == AuthKind::kUser && principal.type != PrincipalType::kUser) {
+    return Forbidden("Only a person may do this");
+  }
+  return Ok();
+}
+
+// The border where exceptions of libraries that a handler let through become errors. Their texts are not
+// logged: some quote their input.
+Result<http::Response> CallHandler(const Route& route, Context& context) {
+  try {
+    return route.handler(context);
+  } catch (const std::exception& exception) {
+    return Internal(std::string("exception ") + typeid(exception).name());
+  } catch (...) {
+    return Internal("unknown exception");
+  }
+}
+
+void WipeBody(std::string& body) {
+  Wipe(body.data(), body.size());
+  body.clear();
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Router router, Authenticator& authenticator, AuditLog& audit, WorkPool& workers,
+                   WorkPool& hashers, const Log& log)
+    : router_(std::move(router)),
+      authenticator_(authenticator),
+      audit_(audit),
+      workers_(workers),
+      hashers_(hashers),
+      log_(log) {}
+
+size_t Pipeline::MaxBody(http::Method method, const http::Target& target) const {
+  std::string allow;
+  const auto match = router_.Find(method, target, &allow);
+  return match.has_value() ? match.value().route->max_body : kDefaultMaxBody;
+}
+
+Result<Router::Match> Pipeline::FindRoute(http::Method method, const http::Target& target,
+                                          std::string* allow) const {
+  auto match = router_.Find(method, target, allow);
+  if (method != http::Method::kHead || match.has_value()) return match;
+  auto as_get = router_.Find(http::Method::kGet, target, allow);
+  if (as_get.has_value() && as_get.value().route->runs_on == RunsOn::kIoThread) return as_get;
+  return match;
+}
+
+void Pipeline::Handle(http::Request request, http::Responder responder) {
+  std::string allow;
+  auto found = FindRoute(request.method, request.target, &allow);
+  if (!found.has_value()) {
+    http::Response refusal = http::Problem(found.error());
+    if (found.error().kind == ErrorKind::kMethodNotAllowed) refusal.headers.emplace_back("Allow", allow);
+    responder.Send(std::move(refusal));
+    return;
+  }
+  Router::Match match = std::move(found).value();
+  const Route& route = *match.route;
+  if (route.runs_on == RunsOn::kIoThread) return AnswerAtOnce(match, request, responder);
+
+  WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
+  const bool queued =
+      pool.Submit([this, match = std::move(match), request = std::move(request), responder]() mutable {
+        Run(match, std::move(request), std::move(responder));
+      });
+  if (!queued) responder.Send(http::Problem(Unavailable("the work queue is full")));
+}
+
+void Pipeline::AnswerAtOnce(const Router::Match& match, const http::Request& request,
+                            const http::Responder& responder) {
+  const Principal nobody;
+  AuditDraft unused(request, {}, match.route->operation_id);
+  Context context{request, match.params, nobody, unused};
+  responder.Send(Settle(*match.route, request, CallHandler(*match.route, context)));
+}
+
+void Pipeline::Run(const Router::Match& match, http::Request request, http::Responder responder) {
+  const Route& route = *match.route;
+  AuditDraft draft(request, route.action, route.operation_id);
+  http::Response response = Settle(route, request, Serve(match, request, draft));
+  WipeBody(request.body);
+
+  if (draft.committed() || route.action.empty()) return responder.Send(std::move(response));
+
+  auto record = audit_.Finish(draft, OutcomeOf(response.status));
+  audit_.Append(std::move(record),
+                [response = std::move(response), responder = std::move(responder)](Status committed) mutable {
+                  if (committed.has_value()) return responder.Send(std::move(response));
+                  WipeBody(response.body);
+                  responder.Send(http::Problem(committed.error()));
+                });
+}
+
+Result<http::Response> Pipeline::Serve(const Router::Match& match, const http::Request& request,
+                                       AuditDraft& draft) {
+  const Route& route = *match.route;
+  Principal principal;
+  if (route.auth != AuthKind::kNone) {
+    auto authenticated = authenticator_.Authenticate(request);
+    if (!authenticated.has_value()) {
+      draft.SetAction("auth.failure");
+      draft.AddDetail("route", route.pattern);
+      return std::move(authenticated).as_failure();
+    }
+    principal = std::move(authenticated).value();
+    draft.SetActor(principal);
+    TRYV(CheckKind(route, principal));
+  }
+  Context context{request, match.params, principal, draft};
+  return CallHandler(route, context);
+}
+
+http::Response Pipeline::Settle(const Route& route, const http::Request& request,
+                                Result<http::Response> answer) const {
+  if (answer.has_value()) return std::move(answer).value();
+  const Error& error = answer.error();
+  http::Response response = http::Problem(error);
+  if (response.status >= 500) {
+    log_.Failure("request failed", error,
+                 {{"request_id", FormatUuid(request.id)},
+                  {"operation", route.operation_id},
+                  {"route", route.pattern},
+                  {"status", std::to_string(response.status)}});
+  } else {
+    log_.Debug("request refused", {{"request_id", FormatUuid(request.id)},
+                                   {"operation", route.operation_id},
+                                   {"route", route.pattern},
+                                   {"status", std::to_string(response.status)},
+                                   {"cause", error.cause}});
+  }
+  return response;
+}
+
+}  // namespace claviger::api
