@@ -31,10 +31,12 @@ inline constexpr int64_t kMaxTokenLifetimeSeconds = 900;
 inline constexpr size_t kMaxTokenBytes = 8192;
 
 // {"alg":"EdDSA","typ":"JWT","kid":...}.{"iss","aud","sub","org","scopes","iat","nbf","exp","jti"}
+// kInternal for claims that TokenVerifier would refuse; the keyring's own failures pass through.
 Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const TokenClaims& claims);
 
 class TokenVerifier {
  public:
+  // Keys that are malformed or of small order are left out: a token that names one is refused.
   TokenVerifier(std::string issuer, std::vector<PublicKey> keys);
   // Any failure is kUnauthenticated with the one public text; the cause tells which check failed. Refuses:
   // other alg, unknown kid, `crit`, `jku`/`x5u`/`jwk`, duplicate members, non-canonical base64url, trailing
@@ -47,15 +49,17 @@ class TokenVerifier {
   std::map<std::string, PublicKey, std::less<>> keys_;
 };
 
-// RFC 8037 raw verification; false for anything but a valid signature (strict: S < L, canonical encodings).
+// RFC 8037 raw verification; false for anything but a valid signature (strict: S < L, canonical encodings, no
+// small-order key). VerifyEs256 takes r || s; as ECDSA allows, n - s is valid where s is.
 bool VerifyEdDsa(ByteView public_key, ByteView message, ByteView signature);
 bool VerifyEs256(ByteView public_key, ByteView message, ByteView signature);
 bool VerifySignature(const PublicKey& key, ByteView message, ByteView signature);
 
-// RFC 7517 key set, and one key as PEM SubjectPublicKeyInfo.
+// RFC 7517 key set (unsound keys are left out), and one key as PEM SubjectPublicKeyInfo.
 std::string JwksJson(const std::vector<PublicKey>& keys);
 Result<std::string> PublicKeyPem(const PublicKey& key);
-// Reads a JWKS or a PEM file's text (for offline verification). A PEM key gets the kid "".
+// Reads a JWKS or a PEM file's text (for offline verification): at least one key, and nothing but sound
+// public keys of the two algorithms, else kInvalid. A PEM key gets the kid "".
 Result<std::vector<PublicKey>> ParsePublicKeys(std::string_view text);
 
 }  // namespace claviger::crypto

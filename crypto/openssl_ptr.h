@@ -1,7 +1,6 @@
 #pragma once
 // Owners of OpenSSL's handles, for the .cc files of this folder.
 
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -23,7 +22,6 @@ using CipherCtx = std::unique_ptr<EVP_CIPHER_CTX, OpenSslFree<&EVP_CIPHER_CTX_fr
 using MdCtx = std::unique_ptr<EVP_MD_CTX, OpenSslFree<&EVP_MD_CTX_free>>;
 using PKey = std::unique_ptr<EVP_PKEY, OpenSslFree<&EVP_PKEY_free>>;
 using PKeyCtx = std::unique_ptr<EVP_PKEY_CTX, OpenSslFree<&EVP_PKEY_CTX_free>>;
-using Bio = std::unique_ptr<BIO, OpenSslFree<&BIO_free_all>>;
 using BigNumber = std::unique_ptr<BIGNUM, OpenSslFree<&BN_free>>;
 using EcdsaSig = std::unique_ptr<ECDSA_SIG, OpenSslFree<&ECDSA_SIG_free>>;
 using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, OpenSslFree<&OSSL_PARAM_BLD_free>>;

@@ -1,0 +1,54 @@
+#include "crypto/password.h"
+
+#include <argon2.h>
+
+#include "crypto/phc.h"
+
+namespace claviger::crypto {
+namespace {
+
+// Longer than any password we accept; keeps a stray caller from hashing megabytes.
+constexpr size_t kMaxPassword = 4096;
+
+Status ComputeTag(const SecretBytes& password, PasswordHash& hash) {
+  if (!IsBounded(hash.cost)) return Internal("Argon2 cost out of bounds");
+  if (password.size() > kMaxPassword) return Invalid("The password is too long");
+  const int code = argon2id_hash_raw(hash.cost.passes, hash.cost.memory_kib, hash.cost.lanes, password.data(),
+                                     password.size(), hash.salt.data(), hash.salt.size(), hash.tag.data(),
+                                     hash.tag.size());
+  if (code == ARGON2_MEMORY_ALLOCATION_ERROR || code == ARGON2_THREAD_FAIL) {
+    return Unavailable(argon2_error_message(code));
+  }
+  if (code != ARGON2_OK) return Internal(argon2_error_message(code));
+  return boost::outcome_v2::success();
+}
+
+}  // namespace
+
+Result<std::string> HashPassword(const Argon2Cost& cost, Random& random, const SecretBytes& password) {
+  PasswordHash hash{.cost = cost};
+  random.Fill(hash.salt);
+  TRYV(ComputeTag(password, hash));
+  return FormatPhc(hash);
+}
+
+Result<bool> VerifyPassword(std::string_view phc, const SecretBytes& password) {
+  const auto stored = ParsePhc(phc);
+  if (!stored) return IntegrityFailure("stored password hash is malformed");
+  PasswordHash computed{.cost = stored->cost, .salt = stored->salt};
+  TRYV(ComputeTag(password, computed));
+  const bool equal = EqualConstantTime(computed.tag, stored->tag);
+  Wipe(computed.tag.data(), computed.tag.size());
+  return equal;
+}
+
+// A random tag: finding a password for it is as hard as inverting Argon2.
+Result<std::string> DummyHash(const Argon2Cost& cost, Random& random) {
+  if (!IsBounded(cost)) return Internal("Argon2 cost out of bounds");
+  PasswordHash hash{.cost = cost};
+  random.Fill(hash.salt);
+  random.Fill(hash.tag);
+  return FormatPhc(hash);
+}
+
+}  // namespace claviger::crypto

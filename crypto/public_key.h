@@ -1,0 +1,18 @@
+#pragma once
+// One public key in OpenSSL's form, checked before anything trusts it.
+
+#include "crypto/jws.h"
+#include "crypto/openssl_ptr.h"
+
+namespace claviger::crypto {
+
+// nullptr unless `raw` is a sound public key: for Ed25519 a canonical encoding of a point that is not of
+// small order (RFC 8032 section 5.1.3; under a small-order key one signature fits many messages), for P-256
+// an uncompressed point on the curve.
+PKey LoadPublicKey(SignatureAlgorithm algorithm, ByteView raw);
+inline bool IsSound(const PublicKey& key) { return LoadPublicKey(key.algorithm, key.raw) != nullptr; }
+
+// JWS `alg`: "EdDSA" or "ES256".
+const char* JwsName(SignatureAlgorithm algorithm);
+
+}  // namespace claviger::crypto

@@ -1,0 +1,91 @@
+#include <algorithm>
+
+#include "crypto/public_key.h"
+#include "crypto/token_claims.h"
+
+namespace claviger::crypto {
+namespace {
+
+constexpr int64_t kClockSkewSeconds = 60;
+
+struct TokenParts {
+  std::string_view header;       // base64url
+  std::string_view claims;       // base64url
+  std::string_view signed_text;  // header.claims
+  std::string_view signature;    // base64url
+};
+
+std::optional<TokenParts> SplitToken(std::string_view token) {
+  const size_t first = token.find('.');
+  if (first == std::string_view::npos) return std::nullopt;
+  const size_t second = token.find('.', first + 1);
+  if (second == std::string_view::npos) return std::nullopt;
+  // A third dot would fail base64url below.
+  return TokenParts{token.substr(0, first), token.substr(first + 1, second - first - 1),
+                    token.substr(0, second), token.substr(second + 1)};
+}
+
+Status CheckTimes(const ParsedClaims& parsed, Time now) {
+  const TokenClaims& claims = parsed.claims;
+  const int64_t seconds = UnixSeconds(now);
+  if (claims.expires_at <= seconds) return Unauthenticated("expired");
+  if (claims.issued_at > seconds + kClockSkewSeconds) return Unauthenticated("issued in the future");
+  if (parsed.not_before > seconds + kClockSkewSeconds) return Unauthenticated("not yet valid");
+  return boost::outcome_v2::success();
+}
+
+bool IsSignable(std::string_view issuer, const TokenClaims& claims) {
+  return IsUtf8(issuer) && HasSaneTimes(claims) &&
+         std::all_of(claims.scopes.begin(), claims.scopes.end(),
+                     [](const auto& scope) { return IsUtf8(scope); });
+}
+
+}  // namespace
+
+Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const TokenClaims& claims) {
+  if (!IsSignable(issuer, claims)) return Internal("claims that no verifier would accept");
+  const std::string claims_part = Base64UrlEncode(AsBytes(TokenClaimsJson(issuer, claims)));
+  // The header names the key before it signs; a rotation between the two calls changes the newest key once.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    TRY(const auto keys, keyring.PublicKeys(SigningKey::kToken));
+    if (keys.empty()) return Internal("the keyring has no token signing key");
+    const PublicKey& key = keys.front();
+    std::string token = Base64UrlEncode(AsBytes(TokenHeaderJson(key.algorithm, key.kid))) + '.' + claims_part;
+    TRY(const auto signature, keyring.Sign(SigningKey::kToken, AsBytes(token)));
+    if (signature.kid != key.kid) continue;
+    token += '.' + Base64UrlEncode(signature.bytes);
+    if (token.size() > kMaxTokenBytes) return Internal("token too long");
+    return token;
+  }
+  return Internal("the token signing key changed while signing");
+}
+
+TokenVerifier::TokenVerifier(std::string issuer, std::vector<PublicKey> keys) : issuer_(std::move(issuer)) {
+  for (PublicKey& key : keys) {
+    if (!key.kid.empty() && IsSound(key)) keys_.emplace(key.kid, std::move(key));
+  }
+}
+
+Result<TokenClaims> TokenVerifier::Verify(std::string_view token, Time now) const {
+  if (token.size() > kMaxTokenBytes) return Unauthenticated("token too long");
+  const auto parts = SplitToken(token);
+  if (!parts) return Unauthenticated("token has not three parts");
+  const auto header_json = Base64UrlDecode(parts->header);
+  const auto header = header_json ? ParseTokenHeader(AsText(*header_json)) : std::nullopt;
+  if (!header) return Unauthenticated("token header is malformed");
+  const auto key = keys_.find(header->kid);
+  if (key == keys_.end()) return Unauthenticated("token signed by an unknown key");
+  if (header->algorithm != JwsName(key->second.algorithm))
+    return Unauthenticated("token of another algorithm");
+  const auto signature = Base64UrlDecode(parts->signature);
+  if (!signature || !VerifySignature(key->second, AsBytes(parts->signed_text), *signature)) {
+    return Unauthenticated("token signature is invalid");
+  }
+  const auto claims_json = Base64UrlDecode(parts->claims);
+  if (!claims_json) return Unauthenticated("token claims are not base64url");
+  TRY(auto parsed, ParseTokenClaims(issuer_, AsText(*claims_json)));
+  TRYV(CheckTimes(parsed, now));
+  return std::move(parsed.claims);
+}
+
+}  // namespace claviger::crypto
