@@ -45,7 +45,8 @@ struct AuditLeaf {
   Digest head{};       // integrity hash of that record
 };
 Digest LeafTag(const OrgId& org, uint64_t checkpoint);
-// RFC 9162 section 2.1.1 Merkle tree hash with 0x00/0x01 domain separation; leaves in ascending tag order.
+// RFC 9162 section 2.1.1 Merkle tree hash with 0x00/0x01 domain separation, over the leaves in ascending tag
+// order, whatever order they are given in. Of no leaves: SHA-256 of nothing.
 Digest MerkleRoot(const std::vector<AuditLeaf>& leaves);
 
 struct AuditCheckpoint {
@@ -62,7 +63,8 @@ Bytes CheckpointBytes(const AuditCheckpoint& checkpoint);  // everything but sig
 Digest CheckpointHash(const AuditCheckpoint& checkpoint);
 
 // Checks one organisation's records, oldest first, against all checkpoints. Feed the checkpoints in order,
-// then the records in order, then Finish.
+// then the records in order, then Finish. After the first refusal everything is refused. A key whose kid is
+// empty (from a PEM file) is tried for every kid.
 class AuditVerifier {
  public:
   AuditVerifier(OrgId org, std::vector<PublicKey> keys);
@@ -105,15 +107,25 @@ class AuditVerifier {
   uint64_t records_ = 0;
   Digest head_{};
   std::optional<EventId> last_id_;
+  bool refused_ = false;
+
+  Status CheckCheckpoint(const AuditCheckpoint& checkpoint) const;
+  Status CheckRecord(const LinkedRecord& linked) const;
+  bool IsSigned(const AuditCheckpoint& checkpoint) const;
+  // The leaf of our organisation, or nullptr.
+  const AuditLeaf* OwnLeaf(const AuditCheckpoint& checkpoint) const;
 };
 
 // The export file: newline-delimited JSON; header, checkpoints, records, end. Both sides live here so that
-// the reader accepts exactly what the writer makes.
+// the reader accepts exactly what the writer makes. The functions give and take lines without their newline.
 std::string ExportHeaderLine(const OrgId& org, Time exported_at);
 std::string ExportCheckpointLine(const AuditCheckpoint& checkpoint);
 std::string ExportRecordLine(const AuditVerifier::LinkedRecord& linked);
 std::string ExportEndLine(uint64_t checkpoints, uint64_t records);
-// Lines in, verdict out. Bounds every line at 1 MiB. Refuses unknown or duplicate members.
+// Lines in, verdict out. Bounds every line at 1 MiB. Refuses unknown or duplicate members and every other
+// spelling of a line than the writer's. A line that cannot be read is kInvalid, one that proves false
+// kIntegrity; `detail` names the line. After the first refusal everything is refused.
+struct ExportLine;  // crypto/audit_export.h
 class ExportReader {
  public:
   explicit ExportReader(std::vector<PublicKey> keys);
@@ -128,6 +140,15 @@ class ExportReader {
   std::optional<AuditVerifier> verifier_;
   bool in_records_ = false;
   bool ended_ = false;
+  bool refused_ = false;
+  uint64_t lines_ = 0;
+  uint64_t checkpoints_ = 0;
+  uint64_t records_ = 0;
+
+  Status TakeLine(std::string_view line);
+  Status TakeHeader(const ExportLine& line);
+  Status TakeBody(const ExportLine& line);
+  Status TakeEnd(const ExportLine& line);
 };
 
 }  // namespace claviger::crypto
