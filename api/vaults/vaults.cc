@@ -1,0 +1,91 @@
+#include "api/vaults/vaults.h"
+
+#include "api/access/authorize.h"
+#include "api/access/change_feed.h"
+#include "api/vaults/vaults_store.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr uint32_t kFirstKekVersion = 1;
+constexpr size_t kFixedTextBytes = 300;  // of an encoded vault, besides name and description
+
+bool MaySee(const Principal& principal, const Vault& vault) {
+  if (principal.type == PrincipalType::kUser) return true;
+  return vault.created_by_type == crypto::Name(principal.type) && vault.created_by == principal.id;
+}
+
+VaultFacts FactsOf(const OrgId& org, const Vault& vault) {
+  const bool by_agent = vault.created_by_type == crypto::Name(PrincipalType::kAgent);
+  return {org, vault.id, by_agent ? PrincipalType::kAgent : PrincipalType::kUser, vault.created_by};
+}
+
+Error ExplainInsert(Error error) {
+  if (error.sqlstate == "23505") return Conflict("A vault with this name already exists");
+  // The only other reference is to the organisation: it went while this request was on its way.
+  if (error.sqlstate == "23503") return Unauthenticated("organisation deleted");
+  return error;
+}
+
+}  // namespace
+
+Error VaultNotFound() { return NotFound("Vault not found"); }
+
+Result<Vault> Vaults::Create(const Principal& principal, CreateVaultRequest request, AuditDraft& audit) {
+  Vault vault;
+  vault.id = VaultId{NewUuidV7(clock_, random_)};
+  vault.name = std::move(request.name);
+  vault.description = std::move(request.description);
+  vault.created_by_type = crypto::Name(principal.type);
+  vault.created_by = principal.id;
+  vault.created_at = clock_.Now();
+  audit.SetResource("vault", vault.id.ToString());
+
+  TRY(const auto kek, keyring_.GenerateKek({principal.org, vault.id, kFirstKekVersion}));
+  TRY(auto lease, pool_.Acquire());
+  const auto committed = lease->RunTogether({vaults_store::Insert(principal.org, vault),
+                                             vaults_store::InsertKek(kek, vault.created_at),
+                                             audit_.InsertCall(audit_.Finish(audit, "success"))});
+  if (!committed) return ExplainInsert(committed.error());
+  audit.MarkCommitted();
+  return vault;
+}
+
+Result<http::Page<Vault>> Vaults::List(const Principal& principal, const std::optional<VaultId>& after,
+                                       int64_t limit) {
+  std::optional<Uuid> only_of;
+  if (principal.type == PrincipalType::kAgent) only_of = principal.id;
+  TRY(auto lease, pool_.Acquire());
+  return http::CollectPage<Vault>(
+      limit,
+      [&](const Vault* last, int64_t count) {
+        return vaults_store::List(*lease, principal.org, only_of, last ? last->id : after, count);
+      },
+      [](const Vault& vault) { return kFixedTextBytes + vault.name.size() + vault.description.size(); });
+}
+
+Result<Vault> Vaults::Get(const Principal& principal, const VaultId& id) {
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto vault, vaults_store::Find(*lease, principal.org, id));
+  if (!vault || !MaySee(principal, *vault)) return VaultNotFound();
+  return std::move(*vault);
+}
+
+Status Vaults::Delete(const Principal& principal, const VaultId& id, AuditDraft& audit) {
+  {
+    TRY(auto lease, pool_.Acquire());
+    TRY(auto transaction, lease->Begin());
+    TRY(const auto vault, vaults_store::FindAndLock(*lease, principal.org, id));
+    if (!vault || !MaySee(principal, *vault)) return VaultNotFound();
+    TRY(const auto grant, Authorize(principal, Permission::kManage, FactsOf(principal.org, *vault), ""));
+    TRYV(vaults_store::Delete(*lease, grant));
+    TRYV(lease->Run(ChangeCall("vault", id.uuid)));
+    TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+    TRYV(transaction.Commit());
+  }
+  audit.MarkCommitted();
+  keyring_.ForgetKeks(principal.org, id);
+  return boost::outcome_v2::success();
+}
+
+}  // namespace claviger::api

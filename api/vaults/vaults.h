@@ -1,0 +1,60 @@
+#pragma once
+// Vaults: each holds secrets under a KEK of its own, generated inside the HSM with the vault.
+//
+// The life of a vault: Create asks the HSM for the KEK and commits vault, wrapped KEK and audit record
+// together. Delete removes every row of it; without the wrapped KEK not even a backup of the ciphertexts that
+// lacks it can be opened again, and every node drops the KEK's handle through the change log.
+//
+// Who may see a vault: every person of its organisation; an agent only what it made. To everyone else it is
+// absent.
+
+#include <optional>
+#include <vector>
+
+#include "api/access/principal.h"
+#include "api/audit/audit_log.h"
+#include "api/http/page.h"
+#include "api/routes.h"
+#include "api/vaults/vaults_wire.h"
+#include "base/random.h"
+#include "crypto/keyring.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+class Vaults {
+ public:
+  Vaults(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& audit, const Clock& clock,
+         Random& random)
+      : pool_(pool), keyring_(keyring), audit_(audit), clock_(clock), random_(random) {}
+
+  // kConflict if the organisation has a vault of that name.
+  Result<Vault> Create(const Principal& principal, CreateVaultRequest request, AuditDraft& audit);
+
+  // What the principal may see, in order of creation, beginning after the vault `after`.
+  Result<http::Page<Vault>> List(const Principal& principal, const std::optional<VaultId>& after,
+                                 int64_t limit);
+
+  // kNotFound if absent, foreign, or hidden from this principal.
+  Result<Vault> Get(const Principal& principal, const VaultId& id);
+
+  // The creator, or an owner or admin of the organisation; else kForbidden, or kNotFound as for Get.
+  Status Delete(const Principal& principal, const VaultId& id, AuditDraft& audit);
+
+ private:
+  schema::Pool& pool_;
+  crypto::Keyring& keyring_;
+  const AuditLog& audit_;
+  const Clock& clock_;
+  Random& random_;
+};
+
+// The one answer for a vault that is absent, foreign or hidden.
+Error VaultNotFound();
+// The `vault_id` of a route, noted in the audit record; a malformed one reads exactly as an absent one.
+Result<VaultId> VaultIdOf(Context& context);
+
+// createVault, listVaults, getVault, deleteVault. `vaults` must outlive the table.
+std::vector<Route> VaultRoutes(Vaults& vaults);
+
+}  // namespace claviger::api

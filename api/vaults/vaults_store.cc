@@ -1,0 +1,107 @@
+#include "api/vaults/vaults_store.h"
+
+namespace claviger::api::vaults_store {
+namespace {
+
+using schema::Rows;
+using schema::Statement;
+
+constexpr Statement kInsert{"vaults_insert",
+                            "INSERT INTO vaults (org_id, id, name, description, created_by_type, created_by, "
+                            "kek_version, created_at) VALUES ($1, $2, $3, $4, $5, $6, 1, $7)"};
+
+constexpr Statement kInsertKek{
+    "vault_keks_insert",
+    "INSERT INTO vault_keks (org_id, vault_id, version, root_version, blob, check_record, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
+
+#define VAULT_COLUMNS "id, name, description, created_by_type, created_by, created_at"
+
+constexpr Statement kFind{"vaults_find", "SELECT " VAULT_COLUMNS " FROM vaults WHERE org_id = $1 AND id = $2",
+                          true};
+
+constexpr Statement kFindAndLock{
+    "vaults_find_and_lock", "SELECT " VAULT_COLUMNS " FROM vaults WHERE org_id = $1 AND id = $2 FOR UPDATE"};
+
+// Ids are UUIDv7: their order is the order of creation.
+constexpr Statement kList{"vaults_list",
+                          "SELECT " VAULT_COLUMNS
+                          " FROM vaults WHERE org_id = $1 AND ($2::uuid IS NULL OR created_by = $2) "
+                          "AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+                          true};
+
+#undef VAULT_COLUMNS
+
+// A vault may hold more rows than one statement can delete within its time limit.
+constexpr int64_t kDeleteBatch = 5000;
+
+constexpr Statement kDeleteSecrets{
+    "vaults_delete_secrets",
+    "DELETE FROM secrets WHERE org_id = $1 AND vault_id = $2 AND id IN "
+    "(SELECT id FROM secrets WHERE org_id = $1 AND vault_id = $2 ORDER BY id LIMIT $3)"};
+
+constexpr Statement kDelete{"vaults_delete", "DELETE FROM vaults WHERE org_id = $1 AND id = $2"};
+
+Vault ReadVault(const Rows& rows, int row) {
+  Vault vault;
+  vault.id = rows.IdAt<VaultId>(row, 0);
+  vault.name = rows.Text(row, 1);
+  vault.description = rows.Text(row, 2);
+  vault.created_by_type = rows.Text(row, 3);
+  vault.created_by = rows.UuidAt(row, 4);
+  vault.created_at = rows.Timestamp(row, 5);
+  return vault;
+}
+
+std::optional<Vault> FirstVault(const Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  return ReadVault(rows, 0);
+}
+
+}  // namespace
+
+schema::Connection::Call Insert(const OrgId& org, const Vault& vault) {
+  return {kInsert,
+          {org, vault.id, vault.name, vault.description, vault.created_by_type, vault.created_by,
+           vault.created_at}};
+}
+
+schema::Connection::Call InsertKek(const crypto::WrappedKek& kek, Time created_at) {
+  return {kInsertKek,
+          {kek.identity.org, kek.identity.vault, kek.identity.version, kek.root_version, kek.blob, kek.check,
+           created_at}};
+}
+
+Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& org, const VaultId& id) {
+  TRY(const auto rows, connection.Run(kFind, {org, id}));
+  return FirstVault(rows);
+}
+
+Result<std::optional<Vault>> FindAndLock(schema::Connection& connection, const OrgId& org,
+                                         const VaultId& id) {
+  TRY(const auto rows, connection.Run(kFindAndLock, {org, id}));
+  return FirstVault(rows);
+}
+
+Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org,
+                                const std::optional<Uuid>& created_by, const std::optional<VaultId>& after,
+                                int64_t limit) {
+  TRY(const auto rows, connection.Run(kList, {org, created_by, after, limit}));
+  std::vector<Vault> vaults;
+  vaults.reserve(rows.size());
+  for (int row = 0; row < rows.size(); ++row) vaults.push_back(ReadVault(rows, row));
+  return vaults;
+}
+
+Status Delete(schema::Connection& connection, const Grant& grant) {
+  // Secrets first: their versions refer to the KEK rows that go with the vault.
+  int64_t deleted = kDeleteBatch;
+  while (deleted == kDeleteBatch) {
+    TRY(const auto rows, connection.Run(kDeleteSecrets, {grant.org(), grant.vault(), kDeleteBatch}));
+    deleted = rows.affected();
+  }
+  TRYV(connection.Run(kDelete, {grant.org(), grant.vault()}));
+  return boost::outcome_v2::success();
+}
+
+}  // namespace claviger::api::vaults_store

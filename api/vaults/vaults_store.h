@@ -1,0 +1,31 @@
+#pragma once
+// Every SQL statement on `vaults` and `vault_keks`. No row of another organisation is ever touched: org_id is
+// in each WHERE.
+
+#include <optional>
+#include <vector>
+
+#include "api/access/authorize.h"
+#include "api/vaults/vaults_wire.h"
+#include "crypto/keyring.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::vaults_store {
+
+// A new vault and its first KEK, for RunTogether. kConflict with SQLSTATE 23505 if the name is taken.
+schema::Connection::Call Insert(const OrgId& org, const Vault& vault);
+schema::Connection::Call InsertKek(const crypto::WrappedKek& kek, Time created_at);
+
+Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& org, const VaultId& id);
+// Locks the row until the transaction ends: no secret can be written to the vault meanwhile.
+Result<std::optional<Vault>> FindAndLock(schema::Connection& connection, const OrgId& org, const VaultId& id);
+
+// In order of creation, those after `after`; only those `created_by` made, if given.
+Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org,
+                                const std::optional<Uuid>& created_by, const std::optional<VaultId>& after,
+                                int64_t limit);
+
+// Removes the vault, its KEK blobs and its secrets, inside the transaction of FindAndLock.
+Status Delete(schema::Connection& connection, const Grant& grant);
+
+}  // namespace claviger::api::vaults_store
