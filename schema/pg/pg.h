@@ -133,6 +133,8 @@ class Connection {
     const Statement& statement;
     std::vector<Param> params;
   };
+  // One Call as Run does it: for those that others made, inside an open transaction.
+  Result<Rows> Run(const Call& call);
   // All of them in one transaction and one round trip (libpq pipeline): every call takes effect, or none.
   // Errors as for Run; the first failing call decides. Not inside an open transaction.
   Result<std::vector<Rows>> RunTogether(const std::vector<Call>& calls);
