@@ -1,0 +1,105 @@
+#include "daemon/assemble.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "api/access/change_feed.h"
+#include "api/audit/linker.h"
+#include "api/pipeline.h"
+#include "crypto/random.h"
+#include "daemon/installation.h"
+#include "daemon/nouns.h"
+#include "daemon/protection.h"
+#include "daemon/startup.h"
+#include "daemon/supervise.h"
+#include "hsm/pkcs11_keyring.h"
+#include "schema/migrate.h"
+
+namespace claviger::daemon {
+namespace {
+
+Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
+  TRY(auto lease, pool.Acquire());
+  TRYV(schema::CheckSchema(*lease, schema::BuiltInMigrations()));
+  return LoadSystemKek(*lease);
+}
+
+Outcome<crypto::WrappedKek> AwaitDatabase(Startup& startup, schema::Pool& pool) {
+  auto kek = startup.Await(ExitCode::kDatabase, "database", [&] { return CheckDatabase(pool); });
+  if (kek) return kek;
+  // Reached, but not as it should be.
+  Refusal refusal = kek.error();
+  const ErrorKind kind = refusal.error.kind;
+  if (kind == ErrorKind::kConflict || kind == ErrorKind::kNotFound) refusal.code = ExitCode::kSchema;
+  return refusal;
+}
+
+void Announce(const Config& config, const api::http::Server& server, const Log& log) {
+  if (config.dev) {
+    log.Warn("DEVELOPER MODE: not for production",
+             {{"signup", config.signup == Signup::kDirect ? "direct" : "closed"}});
+  }
+  log.Info("serving", {{"addresses", fmt::format("{}", fmt::join(server.Addresses(), " "))}});
+}
+
+}  // namespace
+
+Outcome<void> Serve(const Config& config, Signals& signals) {
+  const Log log(config.log_level);
+  const SystemClock clock;
+  const ServiceManager manager;
+  Startup startup(signals, clock, log, config.startup_wait);
+  TRYV(Stage(ExitCode::kProtection, LockMemory(config.memory_lock, log)));
+
+  crypto::SystemRandom random;  // before the PKCS#11 module is loaded
+  TRY(auto keyring,
+      startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm::OpenKeyring(config.hsm, clock, random, log); }));
+  if (!crypto::SystemRandom::IsPinned()) {
+    return Refusal{ExitCode::kHsm, Internal("the PKCS#11 module replaced the random generator")};
+  }
+  TRY(auto token_keys, Stage(ExitCode::kHsm, keyring->PublicKeys(crypto::SigningKey::kToken)));
+
+  schema::Pool pool(config.database, log);
+  TRY(const auto system_kek, AwaitDatabase(startup, pool));
+  TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_kek)));
+
+  const crypto::TokenVerifier verifier(config.issuer, std::move(token_keys));
+  api::Authenticator authenticator(pool, clock, verifier);
+  api::ChangeFeed feed(config.database, authenticator, clock, log);
+  api::AuditLog audit(pool, clock, random, log, config.audit_queue);
+  api::AuditLinker linker(pool, *keyring, clock, log);
+  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, log, *keyring, pool,
+                                                                  authenticator, audit})));
+  api::WorkPool workers(config.workers, config.worker_queue);
+  api::WorkPool hashers(config.hashers, config.hasher_queue);
+  api::Pipeline pipeline(api::Router(nouns->Routes()), authenticator, audit, workers, hashers, log);
+  TRY(const auto server,
+      Stage(ExitCode::kListen, api::http::Server::Create(
+                                   config.http,
+                                   [&](api::http::Request request, api::http::Responder responder) {
+                                     pipeline.Handle(std::move(request), std::move(responder));
+                                   },
+                                   [&](api::http::Method method, const api::http::Target& target) {
+                                     return pipeline.MaxBody(method, target);
+                                   },
+                                   log, random)));
+
+  feed.Start();
+  linker.Start();
+  server->Start();
+  Announce(config, *server, log);
+  manager.Ready();
+  Supervise(*server, signals, manager, log);
+
+  manager.Stopping();
+  log.Info("stopping");
+  const bool delivered = server->Drain(config.drain_timeout);
+  if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
+  workers.Stop();  // jobs refer to the pipeline and the nouns
+  hashers.Stop();
+  server->Stop();
+  log.Info("stopped");
+  return boost::outcome_v2::success();
+}
+
+}  // namespace claviger::daemon

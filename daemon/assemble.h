@@ -1,0 +1,14 @@
+#pragma once
+// The one place where everything is built, top to bottom, and destroyed in reverse.
+
+#include "daemon/config.h"
+#include "daemon/exit_code.h"
+#include "daemon/signals.h"
+
+namespace claviger::daemon {
+
+// Builds the daemon, serves until a stop signal, finishes the answers in flight and takes everything down.
+// Success is an orderly end.
+Outcome<void> Serve(const Config& config, Signals& signals);
+
+}  // namespace claviger::daemon

@@ -1,0 +1,39 @@
+#include "daemon/command_line.h"
+
+#include <boost/program_options.hpp>
+
+namespace claviger::daemon {
+
+namespace po = boost::program_options;
+
+Outcome<CommandLine> ParseCommandLine(int argc, char** argv) {
+  CommandLine line;
+  int first_option = 1;
+  if (argc > 1 && argv[1][0] != '-') {
+    line.command = argv[1];
+    first_option = 2;
+  }
+  po::options_description options;
+  options.add_options()("config", po::value(&line.config_file));
+  options.add_options()("output", po::value(&line.output)->default_value("text"));
+  options.add_options()("help,h", po::bool_switch(&line.help));
+  options.add_options()("allow-root", po::bool_switch(&line.allow_root));
+  try {
+    const std::vector<std::string> words(argv + std::min(first_option, argc), argv + argc);
+    const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    const auto parsed =
+        po::command_line_parser(words).options(options).style(style).allow_unregistered().run();
+    po::variables_map values;
+    po::store(parsed, values);
+    po::notify(values);
+    line.config_flags = po::collect_unrecognized(parsed.options, po::include_positional);
+  } catch (const po::error& error) {
+    return Refusal{ExitCode::kUsage, Invalid(error.what())};
+  }
+  if (line.output != "text" && line.output != "json") {
+    return Refusal{ExitCode::kUsage, Invalid("--output must be text or json")};
+  }
+  return line;
+}
+
+}  // namespace claviger::daemon

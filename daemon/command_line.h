@@ -1,0 +1,23 @@
+#pragma once
+// What stands behind `clavigerd`.
+
+#include <string>
+#include <vector>
+
+#include "daemon/exit_code.h"
+
+namespace claviger::daemon {
+
+struct CommandLine {
+  std::string command;      // "run"; empty with --help alone
+  std::string config_file;  // --config
+  std::string output;       // --output: "text" or "json"
+  bool help = false;
+  bool allow_root = false;
+  std::vector<std::string> config_flags;  // everything else: configuration keys
+};
+
+// kUsage for a malformed line. Whether the command exists and the keys are known is decided later.
+Outcome<CommandLine> ParseCommandLine(int argc, char** argv);
+
+}  // namespace claviger::daemon

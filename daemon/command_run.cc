@@ -1,0 +1,28 @@
+#include "daemon/assemble.h"
+#include "daemon/commands.h"
+#include "daemon/private_file.h"
+
+namespace claviger::daemon {
+namespace {
+
+// A single wrong permission must be told plainly and early, not as a failure of TLS or of a login.
+Status CheckFiles(const Config& config) {
+  if (config.database.conninfo.empty()) return Invalid("database.conninfo is not set");
+  if (config.hsm.module_path.empty()) return Invalid("hsm.module is not set");
+  if (config.hsm.pin_file.empty()) return Invalid("hsm.pin_file is not set");
+  TRYV(CheckPrivateFile(config.hsm.pin_file, "the PIN file"));
+  if (config.listen.empty()) return Ok();
+  if (config.http.tls.certificate_chain_pem.empty()) return Invalid("http.certificate is not set");
+  if (config.http.tls.private_key_pem.empty()) return Invalid("http.private_key is not set");
+  return CheckPrivateFile(config.http.tls.private_key_pem, "the TLS key");
+}
+
+}  // namespace
+
+Outcome<void> Run(const CommandLine&, const Config& config) {
+  Signals signals;  // before any thread starts
+  TRYV(Stage(ExitCode::kConfig, CheckFiles(config)));
+  return Serve(config, signals);
+}
+
+}  // namespace claviger::daemon

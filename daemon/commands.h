@@ -1,0 +1,23 @@
+#pragma once
+// The subcommands of clavigerd. Each returns what stopped it; main prints it and chooses the exit status.
+
+#include "daemon/command_line.h"
+#include "daemon/config.h"
+#include "daemon/exit_code.h"
+
+namespace claviger::daemon {
+
+// Serves until SIGTERM or SIGINT.
+Outcome<void> Run(const CommandLine& line, const Config& config);
+// Makes what is missing: the token's keys, and the installation record if the schema is there. Safe to
+// repeat.
+Outcome<void> Init(const CommandLine& line, const Config& config);
+// Brings the schema up to date, and writes the installation record if the token's keys are there. Safe to
+// repeat.
+Outcome<void> Migrate(const CommandLine& line, const Config& config);
+// Prints the effective configuration.
+Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
+// Prints the route table.
+Outcome<void> Routes(const CommandLine& line, const Config& config);
+
+}  // namespace claviger::daemon

@@ -1,0 +1,213 @@
+#include "daemon/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <cctype>
+#include <map>
+#include <sstream>
+
+#include "daemon/config_keys.h"
+#include "daemon/private_file.h"
+
+namespace claviger::daemon {
+namespace {
+
+namespace po = boost::program_options;
+
+using Texts = std::vector<std::string>;
+using Values = std::map<std::string, Texts, std::less<>>;
+
+po::options_description Describe(const std::vector<ConfigKey>& keys) {
+  po::options_description options;
+  for (const ConfigKey& key : keys) {
+    options.add_options()(std::string(key.name).c_str(), po::value<Texts>());
+  }
+  return options;
+}
+
+Error Refusal(std::string_view source, const po::error& error) {
+  return Invalid(fmt::format("{}: {}", source, error.what()));
+}
+
+// A source that stands higher has already spoken for the keys in `values`.
+void Merge(Values& values, const po::parsed_options& parsed) {
+  Values found;
+  for (const auto& option : parsed.options) {
+    if (option.string_key.empty()) continue;
+    auto& texts = found[option.string_key];
+    if (option.value.empty()) texts.emplace_back();
+    texts.insert(texts.end(), option.value.begin(), option.value.end());
+  }
+  values.merge(found);
+}
+
+Status MergeFlags(Values& values, const po::options_description& options, const Texts& words) {
+  try {
+    // An empty positional list makes stray words an error; keys are never guessed from their beginning.
+    const po::positional_options_description none;
+    const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    Merge(values, po::command_line_parser(words).options(options).positional(none).style(style).run());
+  } catch (const po::error& error) {
+    return Refusal("the command line", error);
+  }
+  return Ok();
+}
+
+Status MergeFile(Values& values, const po::options_description& options, const std::string& path) {
+  TRY(const std::string text, ReadPrivateFile(path, "the configuration file"));
+  try {
+    std::istringstream stream(text);
+    Merge(values, po::parse_config_file(stream, options));
+  } catch (const po::error& error) {
+    return Refusal(path, error);
+  }
+  return Ok();
+}
+
+std::string EnvironmentName(std::string_view key) {
+  std::string name = "CLAVIGER_";
+  for (const char c : key)
+    name += c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+// A name that begins like a section of ours but is no key is a mistake. Other CLAVIGER_ names belong to the
+// command line and to scripts.
+bool LooksLikeKey(std::string_view name, const std::vector<ConfigKey>& keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) {
+    const size_t dot = key.name.find('.');
+    return dot != std::string_view::npos && name.starts_with(EnvironmentName(key.name.substr(0, dot)) + '_');
+  });
+}
+
+Status MergeEnvironment(Values& values, const std::vector<ConfigKey>& keys, char** environment) {
+  Values found;
+  for (char** word = environment; word != nullptr && *word != nullptr; ++word) {
+    const std::string_view text = *word;
+    const size_t equals = text.find('=');
+    if (!text.starts_with("CLAVIGER_") || equals == std::string_view::npos) continue;
+    const std::string_view name = text.substr(0, equals);
+    const auto key = std::find_if(keys.begin(), keys.end(),
+                                  [&](const ConfigKey& each) { return EnvironmentName(each.name) == name; });
+    if (key != keys.end()) {
+      found[std::string(key->name)] = {std::string(text.substr(equals + 1))};
+    } else if (LooksLikeKey(name, keys)) {
+      return Invalid(fmt::format("the environment: unknown key {}", name));
+    }
+  }
+  values.merge(found);
+  return Ok();
+}
+
+Status Apply(Config& config, const std::vector<ConfigKey>& keys, const Values& values) {
+  for (const ConfigKey& key : keys) {
+    const auto found = values.find(key.name);
+    if (found == values.end()) continue;
+    if (!key.repeatable && found->second.size() != 1)
+      return Invalid(fmt::format("{} is given twice", key.name));
+    if (!key.read(config, found->second)) return Invalid(fmt::format("{} must be {}", key.name, key.rule));
+  }
+  if (config.dev && !values.contains("auth.signup")) config.signup = Signup::kDirect;
+  return Ok();
+}
+
+// Passwords of the database belong into a passfile: connection strings end up in process lists and logs.
+Status CheckConninfo(std::string_view key, const std::string& conninfo) {
+  std::string packed;
+  for (const char c : conninfo) {
+    if (!std::isspace(static_cast<unsigned char>(c))) {
+      packed += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  const size_t scheme = packed.find("://");
+  const size_t at = packed.find('@');
+  const bool in_uri = scheme != std::string::npos && at != std::string::npos &&
+                      packed.find(':', scheme + 3) < at && packed.find('/', scheme + 3) > at;
+  if (in_uri || packed.find("password=") != std::string::npos) {
+    return Invalid(fmt::format("{} holds a password: use passfile= or peer authentication", key));
+  }
+  return Ok();
+}
+
+bool IsLocal(std::string_view address) {
+  return address.starts_with("unix:") || address.starts_with("fd:") || address.starts_with("127.") ||
+         address.starts_with("[::1]:") || address.starts_with("localhost:");
+}
+
+Status CheckListeners(const Config& config) {
+  if (config.listen.empty() && config.listen_plain.empty()) return Invalid("http.listen names no address");
+  for (const auto& address : config.listen_plain) {
+    if (!IsLocal(address)) {
+      return Invalid("http.listen_plain must be a Unix socket, an inherited socket or a loopback address");
+    }
+  }
+  return Ok();
+}
+
+// The PIN may come as a systemd credential.
+void FillPinFile(Config& config, char** environment) {
+  if (!config.hsm.pin_file.empty()) return;
+  constexpr std::string_view kVariable = "CREDENTIALS_DIRECTORY=";
+  for (char** word = environment; word != nullptr && *word != nullptr; ++word) {
+    const std::string_view text = *word;
+    if (text.starts_with(kVariable))
+      config.hsm.pin_file = std::string(text.substr(kVariable.size())) + "/hsm-pin";
+  }
+}
+
+void FillListeners(Config& config) {
+  config.http.listeners.clear();
+  for (const auto& address : config.listen) config.http.listeners.push_back({address, true});
+  for (const auto& address : config.listen_plain) config.http.listeners.push_back({address, false});
+}
+
+}  // namespace
+
+Result<Config> LoadConfig(const ConfigSources& sources) {
+  const std::vector<ConfigKey> keys = MakeConfigKeys();
+  const po::options_description options = Describe(keys);
+  Values values;
+  TRYV(MergeFlags(values, options, sources.flags));
+  TRYV(MergeEnvironment(values, keys, sources.environment));
+  if (!sources.file.empty()) {
+    TRYV(MergeFile(values, options, sources.file));
+  }
+  Config config;
+  TRYV(Apply(config, keys, values));
+  FillPinFile(config, sources.environment);
+  TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
+  TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
+  TRYV(CheckListeners(config));
+  FillListeners(config);
+  return config;
+}
+
+std::string PrintConfig(const Config& config) {
+  std::string out;
+  std::string section;
+  for (const ConfigKey& key : MakeConfigKeys()) {
+    const size_t dot = key.name.find('.');
+    const std::string_view of = dot == std::string_view::npos ? "" : key.name.substr(0, dot);
+    if (of != section) out += fmt::format("\n[{}]\n", section = of);
+    const std::string_view name = dot == std::string_view::npos ? key.name : key.name.substr(dot + 1);
+    for (const auto& text : key.show(config)) {
+      out += fmt::format("{} = {}\n", name, key.masked && !text.empty() ? "(set)" : text);
+    }
+  }
+  return out;
+}
+
+std::string ExplainKeys() {
+  const Config defaults;
+  std::string out;
+  for (const ConfigKey& key : MakeConfigKeys()) {
+    std::string fallback;
+    for (const auto& text : key.show(defaults)) fallback += (fallback.empty() ? "" : ", ") + text;
+    out += fmt::format("  --{:<38} {} [{}]\n", key.name, key.about, fallback.empty() ? "none" : fallback);
+  }
+  return out;
+}
+
+}  // namespace claviger::daemon

@@ -1,0 +1,89 @@
+#pragma once
+// Everything that can be configured. Where a value comes from, in falling order: a flag
+// (`--http.listen=...`), the environment (CLAVIGER_HTTP_LISTEN), the file given by --config, the default
+// beside the field. Keys that nobody knows are errors. docs/CONFIGURATION.md explains every key; the test run
+// compares it with the table in config_keys.cc.
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http/server.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "crypto/password.h"
+#include "hsm/config.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::daemon {
+
+enum class Signup : uint8_t { kClosed, kDirect };
+enum class MemoryLock : uint8_t { kOff, kAuto, kRequired };
+
+struct Config {
+  // Developer mode: direct signup unless said otherwise, and a loud line in the log. Default: false.
+  bool dev = false;
+  // Least level that is logged. Default: info.
+  LogLevel log_level = LogLevel::kInfo;
+  // Keep the daemon's pages out of swap: off, auto (when the limits allow it), required. Default: auto.
+  MemoryLock memory_lock = MemoryLock::kAuto;
+  // How long a start waits for a database or an HSM that is away. Default: 30 s.
+  std::chrono::milliseconds startup_wait{30000};
+  // How long answers in flight may take after SIGTERM. Default: 30 s.
+  std::chrono::milliseconds drain_timeout{30000};
+
+  // Addresses served over TLS. Default: 127.0.0.1:8443.
+  std::vector<std::string> listen{"127.0.0.1:8443"};
+  // Addresses served without TLS: Unix sockets, inherited sockets and loopback only. Default: none.
+  std::vector<std::string> listen_plain;
+  // Limits of the HTTP server; its own listeners and TLS files are filled from the keys here.
+  api::http::ServerConfig http;
+
+  // The runtime role's connections. pool_size default: 20.
+  schema::PgConfig database{.conninfo = {}, .pool_size = 20};
+  // The owner role, for `clavigerd migrate` and `clavigerd init` only. Default: none.
+  std::string owner_conninfo;
+
+  hsm::HsmConfig hsm;
+
+  // `iss` and `aud` of access tokens. Default: claviger.
+  std::string issuer = "claviger";
+  // Who may make an account by POST /v1/auth/signup: closed (nobody) or direct (anybody). Default: closed;
+  // direct in developer mode.
+  Signup signup = Signup::kClosed;
+  // The stricter rule for new passwords. Default: false.
+  bool password_strict = false;
+  // Cost of new password hashes. Default: 19456 KiB, 2 passes, 1 lane.
+  crypto::Argon2Cost argon2;
+
+  // Threads that run handlers. Default: 16.
+  uint32_t workers = 16;
+  // Requests that may wait for one; beyond it 503. Default: 1024.
+  uint32_t worker_queue = 1024;
+  // Threads for Argon2. Default: 2.
+  uint32_t hashers = 2;
+  // Logins that may wait for one; beyond it 503. Default: 64.
+  uint32_t hasher_queue = 64;
+  // Audit records that may wait for their commit; beyond it 503. Default: 4096.
+  uint32_t audit_queue = 4096;
+};
+
+// The three sources, still text.
+struct ConfigSources {
+  std::vector<std::string> flags;  // command-line words after the subcommand
+  std::string file;                // path; empty: none
+  char** environment = nullptr;    // NULL-terminated "NAME=value" words, or null
+};
+
+// Reads all sources and checks every value. kInvalid with one sentence that names the key. The file must be a
+// regular file that belongs to this user or root and that no one else can read.
+Result<Config> LoadConfig(const ConfigSources& sources);
+
+// The effective configuration as a configuration file, secrets masked.
+std::string PrintConfig(const Config& config);
+
+// One line a key with its explanation, for --help.
+std::string ExplainKeys();
+
+}  // namespace claviger::daemon

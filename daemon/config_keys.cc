@@ -1,0 +1,168 @@
+#include "daemon/config_keys.h"
+
+#include "daemon/config_values.h"
+
+namespace claviger::daemon {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+// `access` gives a reference to the field, const or not as the configuration is.
+template <class Access>
+ConfigKey Row(std::string_view name, std::string_view about, Access access) {
+  ConfigKey key{.name = name, .about = about};
+  key.read = [access](Config& config, const Texts& texts) {
+    return ReadValue(texts.front(), access(config));
+  };
+  key.show = [access](const Config& config) { return Texts{ShowValue(access(config))}; };
+  return key;
+}
+
+template <class Access>
+ConfigKey Value(std::string_view name, std::string_view about, Access access) {
+  ConfigKey key = Row(name, about, access);
+  const Config defaults;
+  key.rule = RuleOf(access(defaults));
+  return key;
+}
+
+template <class Access>
+ConfigKey Number(std::string_view name, std::string_view about, uint32_t min, uint32_t max, Access access) {
+  ConfigKey key = Row(name, about, access);
+  key.read = [access, min, max](Config& config, const Texts& texts) {
+    uint32_t number = 0;
+    if (!ReadValue(texts.front(), number) || number < min || number > max) return false;
+    access(config) = number;
+    return true;
+  };
+  key.rule = "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+  return key;
+}
+
+// A time limit: never zero, so that every wait ends and none ends at once.
+template <class Access>
+ConfigKey Wait(std::string_view name, std::string_view about, Access access) {
+  ConfigKey key = Row(name, about, access);
+  key.read = [access](Config& config, const Texts& texts) {
+    std::chrono::milliseconds wait{};
+    if (!ReadValue(texts.front(), wait) || wait.count() == 0) return false;
+    access(config) = wait;
+    return true;
+  };
+  key.rule = "a duration from 1ms to 1440m, such as 250ms, 30s or 5m";
+  return key;
+}
+
+template <class Access>
+ConfigKey List(std::string_view name, std::string_view about, Access access) {
+  ConfigKey key{.name = name, .about = about, .repeatable = true};
+  key.read = [access](Config& config, const Texts& texts) {
+    access(config) = texts;
+    return true;
+  };
+  key.show = [access](const Config& config) { return Texts(access(config)); };
+  key.rule = "text";
+  return key;
+}
+
+ConfigKey Masked(ConfigKey key) {
+  key.masked = true;
+  return key;
+}
+
+#define FIELD(path) \
+  [](auto&& c) -> auto& { return c.path; }
+
+std::vector<ConfigKey> ProcessKeys() {
+  return {
+      Value("dev", "developer mode: direct signup, loud in the log", FIELD(dev)),
+      Value("log.level", "least level that is logged", FIELD(log_level)),
+      Value("process.memory_lock", "keep pages out of swap", FIELD(memory_lock)),
+      Wait("process.startup_wait", "how long a start waits for database and HSM", FIELD(startup_wait)),
+      Wait("process.drain_timeout", "time for answers in flight at the end", FIELD(drain_timeout)),
+  };
+}
+
+std::vector<ConfigKey> HttpKeys() {
+  return {
+      List("http.listen", "address served over TLS (repeatable)", FIELD(listen)),
+      List("http.listen_plain", "Unix, inherited or loopback address without TLS (repeatable)",
+           FIELD(listen_plain)),
+      Value("http.certificate", "certificate chain, PEM file", FIELD(http.tls.certificate_chain_pem)),
+      Value("http.private_key", "its private key, PEM file", FIELD(http.tls.private_key_pem)),
+      Number("http.io_threads", "threads that read and write", 1, 64, FIELD(http.io_threads)),
+      Number("http.max_connections", "open connections", 1, 100000, FIELD(http.max_connections)),
+      Number("http.max_connections_per_address", "open connections of one address", 1, 100000,
+             FIELD(http.max_connections_per_address)),
+      Wait("http.handshake_timeout", "for a TLS handshake", FIELD(http.handshake_timeout)),
+      Wait("http.head_timeout", "for a request's head", FIELD(http.head_timeout)),
+      Wait("http.body_timeout", "for a request's body, plus 1 s per 64 KiB", FIELD(http.body_timeout)),
+      Wait("http.idle_timeout", "of a connection between requests", FIELD(http.idle_timeout)),
+      Wait("http.write_timeout", "of a client that reads nothing", FIELD(http.write_timeout)),
+      Wait("http.job_timeout", "for an answer, then 503", FIELD(http.job_timeout)),
+  };
+}
+
+std::vector<ConfigKey> DatabaseKeys() {
+  return {
+      Value("database.conninfo", "libpq connection string of the runtime role", FIELD(database.conninfo)),
+      Value("database.owner_conninfo", "libpq connection string of the owner role", FIELD(owner_conninfo)),
+      Number("database.pool_size", "connections", 4, 500, FIELD(database.pool_size)),
+      Wait("database.connect_timeout", "for a new connection", FIELD(database.connect_timeout)),
+      Wait("database.acquire_timeout", "for a free connection", FIELD(database.acquire_timeout)),
+      Wait("database.statement_timeout", "for a statement", FIELD(database.statement_timeout)),
+      Wait("database.lock_timeout", "for a lock", FIELD(database.lock_timeout)),
+      Wait("database.idle_in_transaction_timeout", "of a forgotten transaction",
+           FIELD(database.idle_in_transaction_timeout)),
+  };
+}
+
+std::vector<ConfigKey> HsmKeys() {
+  return {
+      Value("hsm.module", "the PKCS#11 module, absolute path", FIELD(hsm.module_path)),
+      Masked(Value("hsm.module_init_args", "what the module wants at initialisation",
+                   FIELD(hsm.module_init_args))),
+      List("hsm.token_label", "label of the token (repeatable; the first present one is used)",
+           FIELD(hsm.token_labels)),
+      Value("hsm.token_serial", "serial number of the token, instead of its label", FIELD(hsm.token_serial)),
+      Value("hsm.pin_file", "file that holds the PIN", FIELD(hsm.pin_file)),
+      Number("hsm.max_sessions", "sessions for operations", 1, 1024, FIELD(hsm.max_sessions)),
+      Number("hsm.max_cached_keks", "vault keys held unwrapped inside the HSM", 1, 1000000,
+             FIELD(hsm.max_cached_keks)),
+      Wait("hsm.operation_timeout", "for one operation", FIELD(hsm.operation_timeout)),
+      Wait("hsm.acquire_timeout", "for a free session", FIELD(hsm.acquire_timeout)),
+      Wait("hsm.probe_interval", "between two health probes", FIELD(hsm.probe_interval)),
+      Value("hsm.gcm_iv", "who makes the IVs of AES-GCM", FIELD(hsm.gcm_iv)),
+      Value("hsm.es256", "sign with ES256 instead of EdDSA", FIELD(hsm.es256)),
+  };
+}
+
+std::vector<ConfigKey> RequestKeys() {
+  return {
+      Value("auth.issuer", "issuer and audience of access tokens", FIELD(issuer)),
+      Value("auth.signup", "who may make an account", FIELD(signup)),
+      Value("password.strict", "the stricter rule for new passwords", FIELD(password_strict)),
+      Number("password.memory_kib", "Argon2id memory", 8192, 1048576, FIELD(argon2.memory_kib)),
+      Number("password.passes", "Argon2id passes", 1, 16, FIELD(argon2.passes)),
+      Number("password.lanes", "Argon2id lanes", 1, 16, FIELD(argon2.lanes)),
+      Number("workers.threads", "threads that run handlers", 1, 256, FIELD(workers)),
+      Number("workers.queue", "requests that may wait for one", 1, 100000, FIELD(worker_queue)),
+      Number("workers.hashers", "threads for password hashes", 1, 64, FIELD(hashers)),
+      Number("workers.hasher_queue", "logins that may wait for one", 1, 10000, FIELD(hasher_queue)),
+      Number("audit.queue", "audit records that may wait for their commit", 1, 100000, FIELD(audit_queue)),
+  };
+}
+
+#undef FIELD
+
+}  // namespace
+
+std::vector<ConfigKey> MakeConfigKeys() {
+  std::vector<ConfigKey> all;
+  for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), RequestKeys()}) {
+    all.insert(all.end(), group.begin(), group.end());
+  }
+  return all;
+}
+
+}  // namespace claviger::daemon

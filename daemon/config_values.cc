@@ -1,0 +1,85 @@
+#include "daemon/config_values.h"
+
+#include <array>
+#include <charconv>
+
+namespace claviger::daemon {
+namespace {
+
+template <class T>
+struct Word {
+  std::string_view text;
+  T value;
+};
+constexpr std::array kLogLevels{Word{"debug", LogLevel::kDebug}, Word{"info", LogLevel::kInfo},
+                                Word{"warn", LogLevel::kWarn}, Word{"error", LogLevel::kError}};
+constexpr std::array kMemoryLocks{Word{"off", MemoryLock::kOff}, Word{"auto", MemoryLock::kAuto},
+                                  Word{"required", MemoryLock::kRequired}};
+constexpr std::array kSignups{Word{"closed", Signup::kClosed}, Word{"direct", Signup::kDirect}};
+constexpr std::array kGcmIvs{Word{"caller", hsm::GcmIv::kCaller}, Word{"hsm", hsm::GcmIv::kHsm}};
+constexpr std::array kBools{Word{"true", true}, Word{"false", false}};
+
+template <class T, size_t N>
+bool ReadWord(std::string_view text, const std::array<Word<T>, N>& words, T& out) {
+  for (const auto& word : words) {
+    if (word.text != text) continue;
+    out = word.value;
+    return true;
+  }
+  return false;
+}
+
+template <class T, size_t N>
+std::string ShowWord(T value, const std::array<Word<T>, N>& words) {
+  for (const auto& word : words) {
+    if (word.value == value) return std::string(word.text);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool ReadValue(std::string_view text, uint32_t& out) {
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  out = number;
+  return true;
+}
+
+bool ReadValue(std::string_view text, std::chrono::milliseconds& out) {
+  const size_t unit_at = text.find_first_not_of("0123456789");
+  if (unit_at == std::string_view::npos) return false;
+  uint32_t number = 0;
+  if (!ReadValue(text.substr(0, unit_at), number)) return false;
+  const std::string_view unit = text.substr(unit_at);
+  const int64_t factor = unit == "ms" ? 1 : unit == "s" ? 1000 : unit == "m" ? 60000 : 0;
+  const std::chrono::milliseconds value{number * factor};
+  if (factor == 0 || value > std::chrono::hours(24)) return false;
+  out = value;
+  return true;
+}
+
+bool ReadValue(std::string_view text, std::string& out) {
+  out = text;
+  return true;
+}
+bool ReadValue(std::string_view text, bool& out) { return ReadWord(text, kBools, out); }
+bool ReadValue(std::string_view text, LogLevel& out) { return ReadWord(text, kLogLevels, out); }
+bool ReadValue(std::string_view text, MemoryLock& out) { return ReadWord(text, kMemoryLocks, out); }
+bool ReadValue(std::string_view text, Signup& out) { return ReadWord(text, kSignups, out); }
+bool ReadValue(std::string_view text, hsm::GcmIv& out) { return ReadWord(text, kGcmIvs, out); }
+
+std::string ShowValue(std::chrono::milliseconds value) {
+  const int64_t count = value.count();
+  return count % 1000 == 0 ? std::to_string(count / 1000) + "s" : std::to_string(count) + "ms";
+}
+std::string ShowValue(uint32_t value) { return std::to_string(value); }
+std::string ShowValue(const std::string& value) { return value; }
+std::string ShowValue(bool value) { return ShowWord(value, kBools); }
+std::string ShowValue(LogLevel value) { return ShowWord(value, kLogLevels); }
+std::string ShowValue(MemoryLock value) { return ShowWord(value, kMemoryLocks); }
+std::string ShowValue(Signup value) { return ShowWord(value, kSignups); }
+std::string ShowValue(hsm::GcmIv value) { return ShowWord(value, kGcmIvs); }
+
+}  // namespace claviger::daemon

@@ -1,0 +1,101 @@
+// clavigerd: the vault daemon. `clavigerd --help` lists its commands; docs/man/clavigerd.8 explains them.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "daemon/commands.h"
+#include "daemon/protection.h"
+
+namespace claviger::daemon {
+namespace {
+
+struct Command {
+  std::string_view name;
+  std::string_view about;
+  bool wants_file;    // --config must be given
+  bool refuses_root;  // it makes files that the daemon's account must own, or serves
+  Outcome<void> (*run)(const CommandLine&, const Config&);
+};
+
+constexpr std::array kCommands{
+    Command{"run", "serve until SIGTERM", true, true, Run},
+    Command{"init", "make the token's keys that are missing", true, true, Init},
+    Command{"migrate", "bring the database schema up to date, under the owner role", true, false, Migrate},
+    Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
+    Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
+};
+
+void PrintUsage() {
+  fmt::print("usage: clavigerd COMMAND --config FILE [--KEY=VALUE ...]\n\ncommands:\n");
+  for (const auto& command : kCommands) fmt::print("  {:<14} {}\n", command.name, command.about);
+  fmt::print("  {:<14} {}\n\n", "version", "print the version");
+  fmt::print(
+      "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
+      "7 listener or TLS, 8 process protection. See clavigerd(8); `clavigerd COMMAND --help` says more.\n");
+}
+
+void PrintHelp(const Command& command) {
+  fmt::print("usage: clavigerd {} {}[--KEY=VALUE ...]\n\n{}\n\noptions:\n", command.name,
+             command.wants_file ? "--config FILE " : "", command.about);
+  fmt::print("  --config FILE       configuration file; only its owner may be able to read it\n");
+  if (command.name == "routes") fmt::print("  --output text|json  form of the answer [text]\n");
+  if (command.refuses_root) fmt::print("  --allow-root        run as the superuser all the same\n");
+  fmt::print("\nconfiguration keys [defaults]; also as CLAVIGER_SECTION_KEY in the environment:\n{}",
+             ExplainKeys());
+}
+
+Outcome<void> Execute(const Command& command, const CommandLine& line) {
+  if (command.wants_file && line.config_file.empty()) {
+    return Refusal{ExitCode::kUsage, Invalid(fmt::format("{} needs --config FILE", command.name))};
+  }
+  if (command.refuses_root && IsRoot() && !line.allow_root) {
+    return Refusal{ExitCode::kProtection,
+                   Forbidden("running as root: use an account of its own, or --allow-root")};
+  }
+  TRY(const Config config,
+      Stage(ExitCode::kConfig, LoadConfig({line.config_flags, line.config_file, environ})));
+  return command.run(line, config);
+}
+
+Outcome<void> Dispatch(int argc, char** argv) {
+  TRY(const CommandLine line, ParseCommandLine(argc, argv));
+  if (line.command == "version") {
+    fmt::print("clavigerd {}\n", CLAVIGER_VERSION);
+    return boost::outcome_v2::success();
+  }
+  const auto command = std::find_if(kCommands.begin(), kCommands.end(),
+                                    [&](const Command& each) { return each.name == line.command; });
+  if (command != kCommands.end()) {
+    if (!line.help) return Execute(*command, line);
+    PrintHelp(*command);
+    return boost::outcome_v2::success();
+  }
+  if (!line.help) return Refusal{ExitCode::kUsage, Invalid("unknown command; see `clavigerd --help`")};
+  PrintUsage();
+  return boost::outcome_v2::success();
+}
+
+// The sentence for callers of the API says little on purpose; whoever starts the daemon gets the cause.
+std::string Sentence(const Error& error) {
+  const bool generic = error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kInternal;
+  if (generic && !error.cause.empty()) return error.cause;
+  return error.cause.empty() ? error.detail : error.detail + " (" + error.cause + ")";
+}
+
+}  // namespace
+}  // namespace claviger::daemon
+
+int main(int argc, char** argv) {
+  using namespace claviger::daemon;
+  ProtectProcess();
+  const auto outcome = Dispatch(argc, argv);
+  if (outcome) return 0;
+  std::string line = Sentence(outcome.error().error);
+  std::replace(line.begin(), line.end(), '\n', ' ');  // libpq writes paragraphs
+  fmt::print(stderr, "clavigerd: {}\n", line);
+  return static_cast<int>(outcome.error().code);
+}

@@ -1,0 +1,26 @@
+#pragma once
+// A keyring without an HSM, for commands that need the program's structure and none of its keys.
+
+#include "crypto/keyring.h"
+
+namespace claviger::daemon {
+
+// Every verb answers kUnavailable.
+class OfflineKeyring final : public crypto::Keyring {
+ public:
+  Result<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity&) override { return Refuse(); }
+  Result<NewDek> GenerateDek(const crypto::WrappedKek&, ByteView) override { return Refuse(); }
+  Result<crypto::Dek> OpenDek(const crypto::WrappedKek&, const crypto::SealedDek&, ByteView) override {
+    return Refuse();
+  }
+  void ForgetKeks(const OrgId&, const VaultId&) override {}
+  Result<crypto::Signature> Sign(crypto::SigningKey, ByteView) override { return Refuse(); }
+  Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey) override { return Refuse(); }
+  Result<Bytes> Mac(ByteView) override { return Refuse(); }
+  crypto::KeyringHealth Health() const override { return {}; }
+
+ private:
+  static Error Refuse() { return Unavailable("no HSM in this command"); }
+};
+
+}  // namespace claviger::daemon

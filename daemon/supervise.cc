@@ -1,0 +1,31 @@
+#include "daemon/supervise.h"
+
+namespace claviger::daemon {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestWait{60000};
+
+void Reload(api::http::Server& server, const ServiceManager& manager, const Log& log) {
+  manager.Reloading();
+  const Status reloaded = server.ReloadTls();
+  if (reloaded) {
+    log.Info("certificate reloaded");
+  } else {
+    log.Failure("certificate not reloaded, the old one stays", reloaded.error());
+  }
+  manager.Ready();
+}
+
+}  // namespace
+
+void Supervise(api::http::Server& server, Signals& signals, const ServiceManager& manager, const Log& log) {
+  const auto interval = manager.watchdog_interval();
+  for (;;) {
+    const auto signal = signals.Wait(interval.value_or(kLongestWait));
+    if (signal == Signal::kStop) return;
+    if (signal == Signal::kReload) Reload(server, manager, log);
+    if (interval && server.Alive(*interval)) manager.Alive();
+  }
+}
+
+}  // namespace claviger::daemon
