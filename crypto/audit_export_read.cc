@@ -35,7 +35,7 @@ Status ExportReader::TakeHeader(const ExportLine& line) {
   if (!line.header) return Invalid("the export does not start with its header");
   org_ = line.header->org;
   verifier_.emplace(*org_, keys_);
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Status ExportReader::TakeBody(const ExportLine& line) {
@@ -55,7 +55,7 @@ Status ExportReader::TakeEnd(const ExportLine& line) {
     return MakeError(ErrorKind::kIntegrity, "the end line counts other lines than there are");
   }
   ended_ = true;
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<AuditVerifier::Summary> ExportReader::Finish() const {

@@ -63,7 +63,7 @@ Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
     return Refusal("Checkpoint {} counts {} records after {} were counted before", number, own->count,
                    counted);
   }
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Status AuditVerifier::AddCheckpoint(const AuditCheckpoint& checkpoint) {
@@ -83,7 +83,7 @@ Status AuditVerifier::AddCheckpoint(const AuditCheckpoint& checkpoint) {
   total_records_ = checkpoint.total_records;
   last_checkpoint_ = CheckpointHash(checkpoint);
   sealed_until_ = checkpoint.created_at;
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Status AuditVerifier::CheckRecord(const LinkedRecord& linked) const {
@@ -104,7 +104,7 @@ Status AuditVerifier::CheckRecord(const LinkedRecord& linked) const {
   if (next.count == sequence && next.head != linked.integrity_hash) {
     return Refusal("Records up to {} are not those that checkpoint {} sealed", sequence, next.checkpoint);
   }
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Status AuditVerifier::AddRecord(const LinkedRecord& linked) {
@@ -117,7 +117,7 @@ Status AuditVerifier::AddRecord(const LinkedRecord& linked) {
   head_ = linked.integrity_hash;
   last_id_ = linked.record.id;
   if (milestones_[next_milestone_].count == records_) ++next_milestone_;
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<AuditVerifier::Summary> AuditVerifier::Finish() const {

@@ -20,7 +20,7 @@ Status ComputeTag(const SecretBytes& password, PasswordHash& hash) {
     return Unavailable(argon2_error_message(code));
   }
   if (code != ARGON2_OK) return Internal(argon2_error_message(code));
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ Status CheckStrictRule(std::string_view password) {
   if (traits.identical > kMaxIdentical) return Invalid("The password repeats a character too often in a row");
   if (traits.sequential > kMaxSequential)
     return Invalid("The password has too long a run such as 1234 or abcd");
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ Status CheckPasswordRules(std::string_view password, bool strict) {
   if (!IsUtf8(password)) return Invalid("The password must be valid UTF-8");
   if (IsCommonPassword(password)) return Invalid("The password is among the most common ones");
   if (strict) return CheckStrictRule(password);
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace claviger::crypto

@@ -31,7 +31,7 @@ Status CheckTimes(const ParsedClaims& parsed, Time now) {
   if (claims.expires_at <= seconds) return Unauthenticated("expired");
   if (claims.issued_at > seconds + kClockSkewSeconds) return Unauthenticated("issued in the future");
   if (parsed.not_before > seconds + kClockSkewSeconds) return Unauthenticated("not yet valid");
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 bool IsSignable(std::string_view issuer, const TokenClaims& claims) {

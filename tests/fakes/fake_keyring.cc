@@ -1,0 +1,207 @@
+#include "tests/fakes/fake_keyring.h"
+
+#include <openssl/core_names.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <array>
+
+#include "crypto/envelope.h"
+#include "crypto/openssl_ptr.h"
+
+namespace claviger::fakes {
+
+using namespace crypto;
+
+namespace {
+
+SecretBytes NewKey(Random& random) {
+  SecretBytes key(32);
+  random.Fill({key.data(), key.size()});
+  return key;
+}
+
+// RFC 3394. nullopt if the blob does not authenticate.
+std::optional<SecretBytes> KeyWrap(bool wrap, ByteView key, ByteView input) {
+  const CipherCtx ctx(EVP_CIPHER_CTX_new());
+  EVP_CIPHER_CTX_set_flags(ctx.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+  SecretBytes out(input.size() + 16);
+  int size = 0;
+  if (EVP_CipherInit_ex(ctx.get(), EVP_aes_256_wrap(), nullptr, key.data(), nullptr, wrap ? 1 : 0) != 1 ||
+      EVP_CipherUpdate(ctx.get(), out.data(), &size, input.data(), static_cast<int>(input.size())) != 1) {
+    return std::nullopt;
+  }
+  out.Truncate(static_cast<size_t>(size));
+  return out;
+}
+
+PKey NewPair(SignatureAlgorithm algorithm, Random& random) {
+  if (algorithm == SignatureAlgorithm::kEs256) return PKey(EVP_EC_gen("P-256"));
+  const SecretBytes seed = NewKey(random);
+  return PKey(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
+}
+
+Bytes RawPublicKey(SignatureAlgorithm algorithm, EVP_PKEY* key) {
+  Bytes raw(algorithm == SignatureAlgorithm::kEdDsa ? 32 : 65);
+  size_t size = raw.size();
+  if (algorithm == SignatureAlgorithm::kEdDsa) {
+    EVP_PKEY_get_raw_public_key(key, raw.data(), &size);
+  } else {
+    EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, raw.data(), raw.size(), &size);
+  }
+  return raw;
+}
+
+// r || s of RFC 7518 section 3.4.
+Bytes RawOfDerSignature(ByteView der) {
+  const uint8_t* data = der.data();
+  const EcdsaSig signature(d2i_ECDSA_SIG(nullptr, &data, static_cast<long>(der.size())));
+  Bytes raw(64);
+  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32);
+  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32);
+  return raw;
+}
+
+Bytes SignWith(SignatureAlgorithm algorithm, EVP_PKEY* key, ByteView message) {
+  const bool ed = algorithm == SignatureAlgorithm::kEdDsa;
+  const MdCtx ctx(EVP_MD_CTX_new());
+  Bytes out(128);
+  size_t size = out.size();
+  if (EVP_DigestSignInit_ex(ctx.get(), nullptr, ed ? nullptr : "SHA256", nullptr, nullptr, key, nullptr) !=
+          1 ||
+      EVP_DigestSign(ctx.get(), out.data(), &size, message.data(), message.size()) != 1) {
+    return {};
+  }
+  out.resize(size);
+  return ed ? out : RawOfDerSignature(out);
+}
+
+}  // namespace
+
+struct FakeKeyring::SigningPair {
+  PublicKey published;
+  PKey key;
+};
+
+FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm)
+    : algorithm_(algorithm), random_(seed), root_(NewKey(random_)), lookup_(NewKey(random_)) {
+  AddSigningKey(SigningKey::kToken);
+  AddSigningKey(SigningKey::kAudit);
+}
+
+FakeKeyring::~FakeKeyring() = default;
+
+void FakeKeyring::AddSigningKey(SigningKey which) {
+  auto& pairs = signing_[which];
+  const std::string role = which == SigningKey::kToken ? "token" : "audit";
+  PKey key = NewPair(algorithm_, random_);
+  Bytes raw = RawPublicKey(algorithm_, key.get());
+  pairs.push_back({{"claviger-" + role + "-v" + std::to_string(pairs.size() + 1), algorithm_, std::move(raw)},
+                   std::move(key)});
+}
+
+Status FakeKeyring::CheckAvailable() const {
+  if (unavailable_) return Unavailable("the fake keyring is switched off");
+  return Ok();
+}
+
+Result<WrappedKek> FakeKeyring::GenerateKek(const KekIdentity& identity) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  const SecretBytes key = NewKey(random_);
+  const auto blob = KeyWrap(true, root_.View(), key.View());
+  if (!blob) return Internal("AES Key Wrap failed");
+  constexpr std::array<uint8_t, 16> kZeros{};
+  TRY(auto check, AeadSeal(key.View(), random_, KekAad(identity), kZeros));
+  return WrappedKek{identity, 1, Bytes(blob->View().begin(), blob->View().end()), std::move(check)};
+}
+
+Result<SecretBytes> FakeKeyring::UnwrapKek(const WrappedKek& kek) const {
+  if (kek.root_version != 1) return IntegrityFailure("unknown root key");
+  if (kek.blob.size() != 40) return IntegrityFailure("KEK blob of wrong size");
+  auto key = KeyWrap(false, root_.View(), kek.blob);
+  if (!key || key->size() != 32) return IntegrityFailure("KEK blob does not unwrap");
+  TRY(const auto zeros, AeadOpen(key->View(), KekAad(kek.identity), kek.check));
+  if (zeros.size() != 16) return IntegrityFailure("check record of wrong size");
+  return std::move(*key);
+}
+
+Result<Keyring::NewDek> FakeKeyring::GenerateDek(const WrappedKek& kek, ByteView aad) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  TRY(const auto key, UnwrapKek(kek));
+  SecretBytes dek = NewKey(random_);
+  TRY(auto sealed, AeadSeal(key.View(), random_, aad, dek.View()));
+  return NewDek{{std::move(dek)}, {std::move(sealed)}};
+}
+
+Result<Dek> FakeKeyring::OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  TRY(const auto key, UnwrapKek(kek));
+  TRY(auto dek, AeadOpen(key.View(), aad, sealed.bytes));
+  return Dek{std::move(dek)};
+}
+
+void FakeKeyring::ForgetKeks(const OrgId&, const VaultId& vault) {
+  const std::lock_guard lock(mutex_);
+  ++forgotten_[vault];
+}
+
+Result<Signature> FakeKeyring::Sign(SigningKey which, ByteView message) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  if (message.size() > 64 * 1024) return Internal("message too long to sign");
+  const SigningPair& newest = signing_.at(which).back();
+  return Signature{newest.published.kid, SignWith(algorithm_, newest.key.get(), message)};
+}
+
+Result<std::vector<PublicKey>> FakeKeyring::PublicKeys(SigningKey which) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  std::vector<PublicKey> keys;
+  const auto& pairs = signing_.at(which);
+  std::transform(pairs.rbegin(), pairs.rend(), std::back_inserter(keys),
+                 [](const SigningPair& pair) { return pair.published; });
+  return keys;
+}
+
+Result<Bytes> FakeKeyring::Mac(ByteView message) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  Bytes mac(32);
+  unsigned int size = 0;
+  if (HMAC(EVP_sha256(), lookup_.data(), static_cast<int>(lookup_.size()), message.data(), message.size(),
+           mac.data(), &size) == nullptr) {
+    return Internal("HMAC failed");
+  }
+  return mac;
+}
+
+KeyringHealth FakeKeyring::Health() const {
+  const std::lock_guard lock(mutex_);
+  KeyringHealth health;
+  health.state = unavailable_ ? KeyringHealth::State::kUnavailable : KeyringHealth::State::kOk;
+  health.provider = "fake keyring";
+  health.token_label = "fake";
+  if (unavailable_) health.last_error = "switched off";
+  return health;
+}
+
+void FakeKeyring::SetUnavailable(bool unavailable) {
+  const std::lock_guard lock(mutex_);
+  unavailable_ = unavailable;
+}
+
+void FakeKeyring::RotateSigningKey(SigningKey which) {
+  const std::lock_guard lock(mutex_);
+  AddSigningKey(which);
+}
+
+int FakeKeyring::Forgotten(const VaultId& vault) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = forgotten_.find(vault);
+  return found == forgotten_.end() ? 0 : found->second;
+}
+
+}  // namespace claviger::fakes

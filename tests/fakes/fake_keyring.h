@@ -1,0 +1,53 @@
+#pragma once
+// A keyring in memory, with the formats of the real one: keys wrapped by AES Key Wrap, check records, AADs
+// and signatures are genuine, so what it seals is refused after any change. Keys come from a seed: two
+// keyrings of the same seed open each other's blobs. Safe to use from many threads.
+
+#include <map>
+#include <mutex>
+
+#include "crypto/keyring.h"
+#include "tests/fakes/fake_random.h"
+
+namespace claviger::fakes {
+
+class FakeKeyring final : public crypto::Keyring {
+ public:
+  explicit FakeKeyring(uint64_t seed = 1,
+                       crypto::SignatureAlgorithm algorithm = crypto::SignatureAlgorithm::kEdDsa);
+  ~FakeKeyring() override;
+
+  Result<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity& identity) override;
+  Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
+  Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                              ByteView aad) override;
+  void ForgetKeks(const OrgId& org, const VaultId& vault) override;
+  Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
+  Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
+  Result<Bytes> Mac(ByteView message) override;
+  crypto::KeyringHealth Health() const override;
+
+  // While set, every verb answers kUnavailable, as with an HSM that is gone.
+  void SetUnavailable(bool unavailable);
+  // Makes a newer key of that role; the older ones stay published.
+  void RotateSigningKey(crypto::SigningKey which);
+  // How often ForgetKeks was called for that vault.
+  int Forgotten(const VaultId& vault) const;
+
+ private:
+  struct SigningPair;
+  Status CheckAvailable() const;
+  Result<SecretBytes> UnwrapKek(const crypto::WrappedKek& kek) const;
+  void AddSigningKey(crypto::SigningKey which);
+
+  const crypto::SignatureAlgorithm algorithm_;
+  mutable std::mutex mutex_;  // guards everything below
+  FakeRandom random_;
+  SecretBytes root_;
+  SecretBytes lookup_;
+  std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
+  std::map<VaultId, int> forgotten_;
+  bool unavailable_ = false;
+};
+
+}  // namespace claviger::fakes
