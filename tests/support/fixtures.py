@@ -1,0 +1,62 @@
+"""What a black-box test may ask for."""
+
+import pytest
+
+from .daemon import Installation
+from .postgres import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """PostgreSQL for the whole run. Tests that break it make one of their own."""
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(cluster, tmp_path_factory):
+    """Database, token and certificate, initialised and migrated."""
+    installation = Installation(cluster, tmp_path_factory.mktemp("claviger"))
+    yield installation
+    installation.close()
+
+
+@pytest.fixture(scope="session")
+def shared_daemon(installation):
+    daemon = installation.daemon()
+    yield daemon
+    if daemon.running:
+        assert daemon.stop() == 0, daemon.log_text()[-3000:]
+
+
+@pytest.fixture
+def daemon(shared_daemon):
+    """The real daemon: base_url, ca, config_path, restart(), kill9(), logs, psql_owner(sql). Always running."""
+    if not shared_daemon.running:
+        shared_daemon.start()
+    return shared_daemon
+
+
+@pytest.fixture
+def api(daemon):
+    """A client without a token; api.signup() makes an account."""
+    return daemon.api()
+
+
+@pytest.fixture
+def account(api):
+    """A person, owner of an organisation."""
+    return api.signup()
+
+
+@pytest.fixture
+def other_account(api):
+    """A person of another organisation."""
+    return api.signup()
+
+
+@pytest.fixture
+def vault(account):
+    """A vault of `account`."""
+    return account.create_vault()
