@@ -1,6 +1,5 @@
 #include "api/vaults/vaults.h"
 
-#include "api/access/authorize.h"
 #include "api/access/change_feed.h"
 #include "api/vaults/vaults_store.h"
 
@@ -15,11 +14,6 @@ bool MaySee(const Principal& principal, const Vault& vault) {
   return vault.created_by_type == crypto::Name(principal.type) && vault.created_by == principal.id;
 }
 
-VaultFacts FactsOf(const OrgId& org, const Vault& vault) {
-  const bool by_agent = vault.created_by_type == crypto::Name(PrincipalType::kAgent);
-  return {org, vault.id, by_agent ? PrincipalType::kAgent : PrincipalType::kUser, vault.created_by};
-}
-
 Error ExplainInsert(Error error) {
   if (error.sqlstate == "23505") return Conflict("A vault with this name already exists");
   // The only other reference is to the organisation: it went while this request was on its way.
@@ -28,6 +22,11 @@ Error ExplainInsert(Error error) {
 }
 
 }  // namespace
+
+VaultFacts FactsOf(const OrgId& org, const Vault& vault) {
+  const bool by_agent = vault.created_by_type == crypto::Name(PrincipalType::kAgent);
+  return {org, vault.id, by_agent ? PrincipalType::kAgent : PrincipalType::kUser, vault.created_by};
+}
 
 Error VaultNotFound() { return NotFound("Vault not found"); }
 
@@ -85,7 +84,7 @@ Status Vaults::Delete(const Principal& principal, const VaultId& id, AuditDraft&
   }
   audit.MarkCommitted();
   keyring_.ForgetKeks(principal.org, id);
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace claviger::api

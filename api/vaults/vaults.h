@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "api/access/principal.h"
+#include "api/access/authorize.h"
 #include "api/audit/audit_log.h"
 #include "api/http/page.h"
 #include "api/routes.h"
@@ -49,6 +49,8 @@ class Vaults {
   Random& random_;
 };
 
+// What Authorize must know of a vault of that organisation.
+VaultFacts FactsOf(const OrgId& org, const Vault& vault);
 // The one answer for a vault that is absent, foreign or hidden.
 Error VaultNotFound();
 // The `vault_id` of a route, noted in the audit record; a malformed one reads exactly as an absent one.

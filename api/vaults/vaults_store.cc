@@ -101,7 +101,7 @@ Status Delete(schema::Connection& connection, const Grant& grant) {
     deleted = rows.affected();
   }
   TRYV(connection.Run(kDelete, {grant.org(), grant.vault()}));
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace claviger::api::vaults_store

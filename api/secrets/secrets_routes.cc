@@ -1,0 +1,103 @@
+#include <nlohmann/json.hpp>
+
+#include "api/http/problem.h"
+#include "api/secrets/secrets.h"
+#include "api/vaults/vaults.h"
+
+namespace claviger::api {
+namespace {
+
+using http::Method;
+using http::Response;
+
+// The wildcard has one form whether its slashes came as '/' or as "%2F".
+std::string_view PathOf(const Context& context) { return context.params.find("path")->second; }
+
+Result<Response> PutSecret(Secrets& secrets, const Clock& clock, Context& context) {
+  TRY(const auto vault, VaultIdOf(context));
+  TRY(const auto request, DecodePutSecret(context.request.body, clock.Now()));
+  TRY(const auto written, secrets.Put(context.principal, vault, PathOf(context), request, context.audit));
+  TRY(const auto json, EncodeSecretMetadata(written));
+  return Response::Json(201, DumpJson(json));
+}
+
+Result<Response> GetSecret(Secrets& secrets, Context& context) {
+  TRY(const auto vault, VaultIdOf(context));
+  TRY(const auto secret, secrets.Get(context.principal, vault, PathOf(context), context.audit));
+  TRY(auto body, EncodeSecret(secret));
+  return Response::Json(200, std::move(body));
+}
+
+Result<Response> DeleteSecret(Secrets& secrets, Context& context) {
+  TRY(const auto vault, VaultIdOf(context));
+  TRYV(secrets.Delete(context.principal, vault, PathOf(context), context.audit));
+  return Response::NoContent();
+}
+
+Result<Response> ListSecrets(Secrets& secrets, Context& context) {
+  TRY(const auto vault, VaultIdOf(context));
+  Secrets::ListQuery query;
+  query.prefix = context.request.Query("prefix").value_or("");
+  query.after = context.request.Query("after").value_or("");
+  TRY(query.limit, http::ReadLimit(context.request));
+  if (!HasPathCharacters(query.after)) return Invalid("after must be a secret's path");
+
+  TRY(const auto page, secrets.List(context.principal, vault, query));
+  TRY(const auto json, EncodeSecretList(page.items));
+  auto response = Response::Json(200, DumpJson(json));
+  if (!page.complete) {
+    http::AddNextLink(response, "/v1/vaults/" + vault.ToString() + "/secrets?prefix=" + query.prefix +
+                                    "&limit=" + std::to_string(query.limit) +
+                                    "&after=" + page.items.back().path);
+  }
+  return response;
+}
+
+// Rotation is a write of a new value; the route exists because clients know it.
+Result<Response> RotateSecret(Context& context) {
+  TRYV(VaultIdOf(context));
+  if (PathOf(context).ends_with("/rotate")) return Invalid("Secret rotation not yet implemented");
+  auto response = http::Problem(405, "The method is not allowed for this resource");
+  response.headers.emplace_back("Allow", "DELETE, GET, PUT");
+  return response;
+}
+
+}  // namespace
+
+std::vector<Route> SecretRoutes(Secrets& secrets, const Clock& clock) {
+  const auto bind = [&secrets](Result<Response> (*handler)(Secrets&, Context&)) {
+    return [&secrets, handler](Context& context) { return handler(secrets, context); };
+  };
+  const std::string all = "/v1/vaults/{vault_id}/secrets";
+  const std::string one = all + "/{path...}";
+  return {
+      {.method = Method::kPut,
+       .pattern = one,
+       .operation_id = "putSecret",
+       .action = "secret.write",
+       .max_body = kMaxSecretBodyBytes,
+       .handler = [&secrets, &clock](Context& context) { return PutSecret(secrets, clock, context); }},
+      {.method = Method::kGet,
+       .pattern = one,
+       .operation_id = "getSecret",
+       .action = "secret.read",
+       .handler = bind(GetSecret)},
+      {.method = Method::kDelete,
+       .pattern = one,
+       .operation_id = "deleteSecret",
+       .action = "secret.delete",
+       .handler = bind(DeleteSecret)},
+      {.method = Method::kGet,
+       .pattern = all,
+       .operation_id = "listSecrets",
+       .action = "secret.list",
+       .handler = bind(ListSecrets)},
+      {.method = Method::kPost,
+       .pattern = one,
+       .operation_id = "rotateSecret",
+       .action = "secret.rotate",
+       .handler = RotateSecret},
+  };
+}
+
+}  // namespace claviger::api

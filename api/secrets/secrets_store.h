@@ -1,0 +1,92 @@
+#pragma once
+// Every SQL statement on `secrets` and `secret_versions`. org_id is in each WHERE; a sealed value is handed
+// out or taken in only against a Grant for its vault.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/access/authorize.h"
+#include "api/secrets/secrets_wire.h"
+#include "crypto/envelope.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::secrets_store {
+
+// What one SELECT finds for a read: the vault and, if the path was ever written, its newest version.
+class FoundSecret {
+ public:
+  FoundSecret(schema::Rows rows, const OrgId& org, const VaultId& vault, std::string_view path);
+
+  VaultFacts vault() const;
+  bool exists() const;
+  // The rest only if it exists.
+  crypto::SecretIdentity identity() const;
+  bool deleted() const;
+  // kIntegrity if the row of the newest version is missing.
+  Result<SecretMetadata> About() const;
+  // Only after About() succeeded.
+  std::string created_by() const;
+  bool limited() const;  // has a max_access_count
+  bool used_up() const;
+
+  struct Sealed {
+    crypto::WrappedKek kek;
+    crypto::SealedSecret secret;
+  };
+  // kIntegrity if the version or its KEK is missing.
+  Result<Sealed> Unlock(const Grant& grant) const;
+
+ private:
+  schema::Rows rows_;
+  OrgId org_;
+  VaultId vault_;
+  std::string path_;
+};
+// nullopt if the organisation has no such vault.
+Result<std::optional<FoundSecret>> FindForRead(schema::Connection& connection, const OrgId& org,
+                                               const VaultId& vault, std::string_view path);
+
+// One more read of a version with max_access_count; false if it is used up.
+Result<bool> CountAccess(schema::Connection& connection, const Grant& grant,
+                         const crypto::SecretIdentity& identity);
+
+// What a write builds on.
+struct WriteBase {
+  VaultFacts vault;
+  std::optional<crypto::WrappedKek> kek;  // the vault's newest; absent only if its row was tampered with
+  struct Previous {
+    SecretId id;
+    uint32_t version = 0;
+    std::optional<std::string> type;  // absent if the secret is deleted
+  };
+  std::optional<Previous> previous;
+};
+// nullopt if the organisation has no such vault.
+Result<std::optional<WriteBase>> FindForWrite(schema::Connection& connection, const OrgId& org,
+                                              const VaultId& vault, std::string_view path);
+
+struct NewVersion {
+  crypto::SecretIdentity identity;
+  std::string type;
+  const PutSecretRequest& request;
+  PrincipalType created_by_type = PrincipalType::kUser;
+  Uuid created_by{};
+  Time created_at{};
+  crypto::SealedSecret sealed;
+};
+// The two calls that write version `identity.version` on top of the one before it. If anything else was
+// written meanwhile, or the vault is gone, one of them gives kConflict and neither takes effect.
+schema::Connection::Call Claim(const Grant& grant, const NewVersion& version, std::string_view path);
+schema::Connection::Call InsertVersion(const Grant& grant, const NewVersion& version);
+
+// The secret's id; nullopt if it does not exist or is deleted already.
+Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const Grant& grant,
+                                           std::string_view path, Time now);
+
+// Newest version of each path that begins with `prefix` and sorts after `after`, by path. Deleted ones are
+// left out; expired and used-up ones are not.
+Result<std::vector<SecretMetadata>> List(schema::Connection& connection, const Grant& grant,
+                                         std::string_view prefix, std::string_view after, int64_t limit);
+
+}  // namespace claviger::api::secrets_store
