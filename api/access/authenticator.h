@@ -39,9 +39,16 @@ class Authenticator {
 
  private:
   struct Entry {
-    Principal principal;
+    Principal principal;  // what the token says, its signature checked, and the role the user had
+    int64_t issued_at = 0;
   };
-  Result<Principal> Load(const crypto::TokenClaims& claims);
+  enum class Known : uint8_t { kNothing, kToken, kEverything };
+  Known Recall(const std::string& key, Entry& entry);
+  void Remember(const std::string& key, const Entry& entry, uint64_t epoch);
+  void Drop(const std::string& key);
+  uint64_t Epoch();
+  // Asks the database whether the token still stands, and for the user's role.
+  Result<Role> Load(const Entry& entry);
 
   schema::Pool& pool_;
   const Clock& clock_;

@@ -3,12 +3,15 @@
 // successful poll extends the authenticator's trust in its cache by one second from the poll's start.
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
+#include <tuple>
 
 #include "api/access/authenticator.h"
 #include "base/log.h"
-#include "crypto/keyring.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api {
@@ -21,18 +24,35 @@ class ChangeFeed {
   ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock, const Log& log);
   ~ChangeFeed();
   void Start();
-  // One poll. Public for tests.
+  // One poll. Public for tests. The first one, and one after a long gap, makes the authenticator forget all.
   Status PollOnce();
 
  private:
+  struct Change {
+    std::string xid;
+    std::string kind;
+    Uuid id{};
+    friend bool operator<(const Change& a, const Change& b) {
+      return std::tie(a.xid, a.kind, a.id) < std::tie(b.xid, b.kind, b.id);
+    }
+  };
   void Loop();
+  Status Poll(SteadyTime start);
+  Status StartOver();
+  void Apply(const Change& change);
+  // Removes what no node can need any more.
+  void Prune();
+
   schema::PgConfig config_;
   Authenticator& authenticator_;
   const Clock& clock_;
   const Log& log_;
   std::unique_ptr<schema::Connection> connection_;
-  std::string horizon_;  // xid8 text: rows at or above it are read again at the next poll
-  std::mutex mutex_;     // guards stopping_
+  std::string horizon_;       // xid8 text: rows at or above it are read again at the next poll
+  std::set<Change> applied_;  // what the last poll saw at or above its horizon: not applied twice
+  SteadyTime last_poll_{};
+  SteadyTime prune_at_{};
+  std::mutex mutex_;  // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread thread_;

@@ -45,7 +45,10 @@ class AuditLog {
     std::function<void(Status)> done;
   };
   void Loop();
+  // Commits them and answers each.
+  void Settle(const std::vector<Waiting>& batch);
   Status CommitBatch(const std::vector<Waiting>& batch);
+  void Report(const Status& committed);
 
   schema::Pool& pool_;
   const Clock& clock_;
@@ -56,6 +59,7 @@ class AuditLog {
   std::condition_variable wake_;
   std::vector<Waiting> queue_;
   bool stopping_ = false;
+  bool failing_ = false;  // the committing thread's own: an outage is logged once
   std::thread thread_;
 };
 

@@ -3,12 +3,14 @@
 // per second or per 1,000 records, whichever comes first. Every node runs one; an advisory lock lets one link
 // at a time.
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/audit_seal.h"
 #include "crypto/keyring.h"
 #include "schema/pg/pg.h"
 
@@ -24,11 +26,15 @@ class AuditLinker {
 
  private:
   void Loop();
+  Status Sign(crypto::AuditCheckpoint& checkpoint);
+  void ReportMissing(size_t missing);
+
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
   const Clock& clock_;
   const Log& log_;
-  std::mutex mutex_;  // guards stopping_
+  std::atomic<size_t> missing_ = 0;  // what the last pass found gone
+  std::mutex mutex_;    // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread thread_;

@@ -1,0 +1,129 @@
+#include "api/access/change_feed.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr std::chrono::milliseconds kPollInterval{250};
+constexpr std::chrono::milliseconds kPollTimeout{1000};
+constexpr std::chrono::seconds kTrust{1};
+constexpr std::chrono::minutes kPruneInterval{10};
+// Rows are kept for an hour; a feed that was blind for half of that starts over.
+constexpr std::chrono::minutes kLongestGap{30};
+
+constexpr schema::Statement kAppend = {"access_append_change",
+                                       "INSERT INTO change_log (kind, id) VALUES ($1, $2)"};
+
+// Every transaction below xmin has ended and is visible, so its rows were seen by this poll or an earlier
+// one; what is at or above it is read again next time.
+constexpr schema::Statement kPoll = {"access_poll_changes",
+                                     "SELECT s.xmin::text, c.xid::text, c.kind, c.id"
+                                     "  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) s"
+                                     "  LEFT JOIN change_log c ON c.xid >= $1::text::xid8",
+                                     true};
+constexpr schema::Statement kHorizon = {"access_change_horizon",
+                                        "SELECT pg_snapshot_xmin(pg_current_snapshot())::text", true};
+
+constexpr schema::Statement kPruneChanges = {
+    "access_prune_changes", "DELETE FROM change_log WHERE created_at < now() - interval '1 hour'", true};
+// The hour is for clocks that disagree: a row must not go while any node takes the token for unexpired.
+constexpr schema::Statement kPruneRevoked = {
+    "access_prune_revoked_tokens", "DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'",
+    true};
+
+schema::PgConfig WithPollTimeouts(schema::PgConfig config) {
+  config.statement_timeout = std::min(config.statement_timeout, kPollTimeout);
+  return config;
+}
+
+}  // namespace
+
+schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id) { return {kAppend, {kind, id}}; }
+
+ChangeFeed::ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock,
+                       const Log& log)
+    : config_(WithPollTimeouts(std::move(config))), authenticator_(authenticator), clock_(clock), log_(log) {}
+
+ChangeFeed::~ChangeFeed() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ChangeFeed::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+Status ChangeFeed::PollOnce() {
+  const SteadyTime start = clock_.Steady();
+  auto polled = Poll(start);
+  if (!polled.has_value()) {
+    connection_.reset();
+    return polled;
+  }
+  last_poll_ = start;
+  authenticator_.TrustUntil(start + kTrust);
+  return Ok();
+}
+
+Status ChangeFeed::Poll(SteadyTime start) {
+  if (connection_ == nullptr || connection_->broken()) {
+    TRY(connection_, schema::Connection::Open(config_, log_));
+  }
+  if (horizon_.empty() || start - last_poll_ > kLongestGap) return StartOver();
+
+  TRY(const auto rows, connection_->Run(kPoll, {horizon_}));
+  std::set<Change> changes;
+  for (int i = 0; i < rows.size(); ++i) {
+    if (rows.IsNull(i, 1)) continue;
+    Change change{std::string(rows.Text(i, 1)), std::string(rows.Text(i, 2)), rows.UuidAt(i, 3)};
+    if (!applied_.contains(change)) Apply(change);
+    changes.insert(std::move(change));
+  }
+  horizon_ = rows.Text(0, 0);
+  applied_ = std::move(changes);
+  return Ok();
+}
+
+// What was cached before the horizon may have changed unseen.
+Status ChangeFeed::StartOver() {
+  TRY(const auto rows, connection_->Run(kHorizon, {}));
+  horizon_ = rows.Text(0, 0);
+  applied_.clear();
+  authenticator_.ForgetAll();
+  return Ok();
+}
+
+void ChangeFeed::Apply(const Change& change) {
+  if (change.kind == "user") authenticator_.ForgetUser(UserId{change.id});
+  if (change.kind == "token") authenticator_.ForgetToken(TokenId{change.id});
+}
+
+void ChangeFeed::Prune() {
+  if (connection_ == nullptr || clock_.Steady() < prune_at_) return;
+  prune_at_ = clock_.Steady() + kPruneInterval;
+  for (const auto* statement : {&kPruneChanges, &kPruneRevoked}) {
+    const auto pruned = connection_->Run(*statement, {});
+    if (!pruned.has_value()) log_.Failure("old revocations could not be pruned", pruned.error());
+  }
+}
+
+void ChangeFeed::Loop() {
+  bool failing = false;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const auto polled = PollOnce();
+    if (!polled.has_value() && !failing)
+      log_.Failure("change feed lost; caches are not trusted", polled.error());
+    if (polled.has_value() && failing) log_.Info("change feed is back");
+    failing = !polled.has_value();
+    if (!failing) Prune();
+    lock.lock();
+    wake_.wait_for(lock, kPollInterval, [this] { return stopping_; });
+  }
+}
+
+}  // namespace claviger::api

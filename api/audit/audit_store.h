@@ -1,0 +1,57 @@
+#pragma once
+// The SQL statements that write records and read them back for their organisation. The linker's own are in
+// link_store.h.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "crypto/audit_seal.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::audit_store {
+
+// One record and its place in the linker's queue, next to the change it describes.
+schema::Connection::Call InsertCall(const crypto::AuditRecord& record);
+// Many at once in one statement; repeating it does no harm.
+Status InsertAll(schema::Connection& connection, const std::vector<const crypto::AuditRecord*>& records);
+
+// What a caller asked for; an absent filter lets everything pass.
+struct EventFilter {
+  std::optional<std::string> resource_id;  // equals the resource id or the path in the details
+  std::optional<std::string> actor_id;
+  std::optional<std::string> action;
+  std::optional<Time> from;  // inclusive
+  std::optional<Time> to;    // inclusive
+  int64_t limit = 100;
+  int64_t offset = 0;
+};
+struct Link {
+  uint64_t sequence = 0;
+  std::optional<EventId> previous_id;
+  crypto::Digest integrity_hash{};
+};
+struct Event {
+  crypto::AuditRecord record;
+  std::optional<Link> link;  // absent until the linker has linked the record, within about a second
+};
+// Newest first.
+Result<std::vector<Event>> FindEvents(schema::Connection& connection, const OrgId& org,
+                                      const EventFilter& filter);
+
+// Linked records in order, behind sequence number `after`, up to checkpoint `until`.
+Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Connection& connection,
+                                                                    const OrgId& org, uint64_t after,
+                                                                    uint64_t until, int64_t limit);
+// With their leaves, in order, behind number `after`.
+Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpoints(schema::Connection& connection, uint64_t after,
+                                                             int64_t limit);
+
+// The twelve columns of a record from `first` on, in the order of the table, org_id before id.
+crypto::AuditRecord ReadRecord(const schema::Rows& rows, int row, int first);
+crypto::Digest ReadDigest(const schema::Rows& rows, int row, int column);
+// The columns of a checkpoint in the order of the table; no leaves.
+crypto::AuditCheckpoint ReadCheckpoint(const schema::Rows& rows, int row);
+
+}  // namespace claviger::api::audit_store

@@ -1,0 +1,41 @@
+#pragma once
+// The SQL statements by which the linker turns queued records into chains and checkpoints. All run inside its
+// one transaction.
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "crypto/audit_seal.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::link_store {
+
+// True for the one linker of all nodes that may go on; held until the transaction ends.
+Result<bool> TryLock(schema::Connection& connection);
+
+struct Pending {
+  std::vector<crypto::AuditRecord> records;  // by time, then id
+  std::vector<EventId> missing;              // queued, but their records are gone
+};
+// The oldest `limit` of the queue.
+Result<Pending> LoadPending(schema::Connection& connection, int64_t limit);
+Status RemovePending(schema::Connection& connection, const std::vector<crypto::AuditRecord>& records);
+
+// An organisation's newest link.
+struct ChainEnd {
+  uint64_t sequence = 0;
+  std::optional<EventId> id;
+  crypto::Digest hash{};
+};
+// Organisations without a link yet are absent.
+Result<std::map<OrgId, ChainEnd>> LoadChainEnds(schema::Connection& connection,
+                                                const std::vector<OrgId>& orgs);
+// Without its leaves; nullopt before the first.
+Result<std::optional<crypto::AuditCheckpoint>> LoadLastCheckpoint(schema::Connection& connection);
+Status InsertCheckpoint(schema::Connection& connection, const crypto::AuditCheckpoint& checkpoint);
+Status InsertLinks(schema::Connection& connection, uint64_t checkpoint,
+                   const std::vector<crypto::AuditVerifier::LinkedRecord>& links);
+
+}  // namespace claviger::api::link_store

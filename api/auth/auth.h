@@ -1,0 +1,88 @@
+#pragma once
+// Accounts of people and their access tokens.
+//
+// The life of a token: signup or login signs it in the HSM for 900 s. It dies earlier with DELETE
+// /v1/auth/token (its id goes to revoked_tokens), with the account, or with a change of password, which kills
+// all tokens of the user that exist, the presented one included: the client logs in again. Each of these
+// commits together with its audit record and a row for the other nodes' caches, and this node forgets the
+// token before it answers.
+//
+// A change of password is exact although tokens carry whole seconds. It stores the next full second as
+// tokens_valid_from and an older token is dead; a login in the rest of that second gets an `iat` of that next
+// second. A login that verified the old password cannot slip through: it reads the clock before it reads the
+// user, and commits only under a lock on a row that still has the hash it verified.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/access/authenticator.h"
+#include "api/audit/audit_log.h"
+#include "api/auth/auth_store.h"
+#include "api/auth/auth_wire.h"
+#include "api/routes.h"
+#include "crypto/keyring.h"
+#include "crypto/password.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+struct AuthConfig {
+  std::string issuer;
+  crypto::Argon2Cost argon2;
+  bool password_strict = false;
+};
+
+class Auth {
+ public:
+  struct Parts {
+    schema::Pool& pool;
+    crypto::Keyring& keyring;
+    Authenticator& authenticator;
+    const AuditLog& audit;
+    const Clock& clock;
+    Random& random;
+  };
+  // Hashes a password nobody has, at the configured cost: fails if the memory for it is not there.
+  static Result<std::unique_ptr<Auth>> Create(AuthConfig config, const Parts& parts);
+
+  // A new organisation with its owner. kConflict if the address has an account.
+  Result<AccessToken> Signup(const SignupRequest& request, AuditDraft& audit);
+  // kUnauthenticated "Invalid credentials", after the same work, for unknown users and wrong passwords.
+  Result<AccessToken> Login(const LoginRequest& request, AuditDraft& audit);
+  Status Revoke(const Principal& principal, AuditDraft& audit);
+  // kUnauthenticated for a wrong current password, kInvalid for a weak new one.
+  Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
+  Result<Profile> GetMe(const Principal& principal);
+  Result<Profile> UpdateMe(const Principal& principal, const UpdateMeRequest& request, AuditDraft& audit);
+  // With the last member the organisation goes, and all it holds. kInvalid for the last owner of others.
+  Status DeleteMe(const Principal& principal, AuditDraft& audit);
+
+ private:
+  Auth(AuthConfig config, const Parts& parts, std::string dummy_hash);
+  Result<AccessToken> Issue(const UserId& user, const OrgId& org, Time now, Time valid_from);
+  // What DeleteMe removes; returns the vaults whose keys must be forgotten.
+  Result<std::vector<VaultId>> DeleteRows(const Principal& principal, AuditDraft& audit);
+
+  const AuthConfig config_;
+  schema::Pool& pool_;
+  crypto::Keyring& keyring_;
+  Authenticator& authenticator_;
+  const AuditLog& audit_;
+  const Clock& clock_;
+  Random& random_;
+  const std::string dummy_hash_;
+};
+
+// The public keys of access tokens as the two routes that publish them answer.
+struct TokenKeyDocuments {
+  std::string newest;  // kid, alg, the raw key and its PEM
+  std::string jwks;
+};
+Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys);
+
+// signup, login, revokeToken, refreshToken, changePassword, getMe, updateMe, deleteMe, getJwtPublicKey and
+// the key set at two places. `auth` must outlive the table.
+std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents);
+
+}  // namespace claviger::api
