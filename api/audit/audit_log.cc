@@ -32,6 +32,11 @@ Status AuditLog::Insert(schema::Connection& connection, const crypto::AuditRecor
   return Ok();
 }
 
+bool AuditLog::Accepting() const {
+  const std::lock_guard lock(mutex_);
+  return !stopping_ && queue_.size() < max_queue_;
+}
+
 void AuditLog::Append(crypto::AuditRecord record, std::function<void(Status)> done) {
   {
     const std::lock_guard lock(mutex_);

@@ -35,6 +35,9 @@ class AuditLog {
   // Virtual for the twin in tests.
   virtual void Append(crypto::AuditRecord record, std::function<void(Status)> done);
 
+  // False while the queue is full: a request would be refused for want of its record. Never blocks for long.
+  bool Accepting() const;
+
   crypto::AuditRecord Finish(const AuditDraft& draft, std::string_view outcome) const {
     return draft.Finish(clock_, random_, outcome);
   }
@@ -55,7 +58,7 @@ class AuditLog {
   Random& random_;
   const Log& log_;
   const size_t max_queue_;
-  std::mutex mutex_;  // guards queue_ and stopping_
+  mutable std::mutex mutex_;  // guards queue_ and stopping_
   std::condition_variable wake_;
   std::vector<Waiting> queue_;
   bool stopping_ = false;
