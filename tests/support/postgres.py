@@ -41,7 +41,6 @@ class Cluster:
             os.chown(self.directory, self.account.pw_uid, self.account.pw_gid)
         self._initialise(settings or {})
         self.start()
-        self._make_roles()
 
     def _run(self, *command, **arguments):
         if self.account:
@@ -66,13 +65,6 @@ class Cluster:
         ours = {"root", "postgres", pwd.getpwuid(os.geteuid()).pw_name}
         (self.data / "pg_ident.conf").write_text("".join(
             f"claviger {system} {role}\n" for system in sorted(ours) for role in (SUPERUSER, OWNER, APP)))
-
-    def _make_roles(self):
-        if ROLES.exists():
-            self.psql_file(ROLES)
-        else:
-            for role in (OWNER, APP):
-                self.sql(f"CREATE ROLE {role} LOGIN")
 
     def start(self):
         command = [str(BIN / "postgres"), "-D", str(self.data)]
@@ -105,15 +97,12 @@ class Cluster:
         finally:
             connection.close()
 
-    def psql_file(self, path):
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(SUPERUSER, "postgres"),
-                        "-f", str(path)], check=True, capture_output=True, timeout=60)
-
     def create_database(self):
-        """A fresh database that belongs to the owner role; returns its name."""
+        """A fresh database with the roles and privileges of a real installation; returns its name."""
         self._databases += 1
         name = f"claviger_{self._databases}"
-        self.sql(f"CREATE DATABASE {name} OWNER {OWNER}")
+        subprocess.run(["psql", "-X", "-q", "-v", f"database={name}", "-f", str(ROLES), "-d",
+                        self.conninfo(SUPERUSER, "postgres")], check=True, capture_output=True, timeout=60)
         return name
 
     def dump(self, database):
@@ -123,8 +112,7 @@ class Cluster:
 
     def _signal_all(self, number):
         """To the postmaster and all its children."""
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True,
-                                  text=True, timeout=10).stdout.split()
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         for pid in [str(self._process.pid), *children]:
             try:
                 os.kill(int(pid), number)
