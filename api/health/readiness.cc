@@ -1,0 +1,95 @@
+#include "api/health/readiness.h"
+
+#include <algorithm>
+
+#include "schema/migrate.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr std::chrono::milliseconds kInterval{1000};
+constexpr std::chrono::milliseconds kCheckTimeout{1000};
+// A look that old says nothing any more: connecting and asking, each at its limit, take less.
+constexpr std::chrono::seconds kStale{10};
+
+schema::PgConfig WithShortTimeouts(schema::PgConfig config) {
+  config.connect_timeout = std::min(config.connect_timeout, kCheckTimeout);
+  config.statement_timeout = std::min(config.statement_timeout, kCheckTimeout);
+  return config;
+}
+
+}  // namespace
+
+Readiness::Readiness(schema::PgConfig database, const crypto::Keyring& keyring, const AuditLog& audit,
+                     const Clock& clock, const Log& log)
+    : database_config_(WithShortTimeouts(std::move(database))),
+      keyring_(keyring),
+      audit_(audit),
+      clock_(clock),
+      log_(log) {}
+
+Readiness::~Readiness() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Readiness::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Readiness::Loop() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    CheckOnce();
+    lock.lock();
+    wake_.wait_for(lock, kInterval, [this] { return stopping_; });
+  }
+}
+
+Status Readiness::CheckDatabase() {
+  if (!connection_ || connection_->broken()) {
+    TRY(connection_, schema::Connection::Open(database_config_, log_));
+  }
+  return schema::CheckSchema(*connection_, schema::BuiltInMigrations());
+}
+
+void Readiness::CheckOnce() {
+  const Status checked = CheckDatabase();
+  Database now = Database::kUsable;
+  if (!checked) {
+    now = checked.error().kind == ErrorKind::kConflict ? Database::kOtherSchema : Database::kUnreachable;
+  }
+  const Database before = database_.exchange(now);
+  checked_at_ = clock_.Steady();
+  if (now == before) return;
+  if (checked) {
+    log_.Info("database usable");
+  } else {
+    log_.Failure("database not usable", checked.error());
+  }
+}
+
+std::vector<std::string> Readiness::Reasons() const {
+  std::vector<std::string> reasons;
+  const Database database = database_;
+  if (database == Database::kUnchecked || clock_.Steady() - checked_at_.load() > kStale) {
+    reasons.emplace_back("database: not checked");
+  } else if (database == Database::kUnreachable) {
+    reasons.emplace_back("database: unreachable");
+  } else if (database == Database::kOtherSchema) {
+    reasons.emplace_back("schema: not the one of this program");
+  }
+  if (keyring_.Health().state == crypto::KeyringHealth::State::kUnavailable) {
+    reasons.emplace_back("hsm: unavailable");
+  }
+  if (!audit_.Accepting()) reasons.emplace_back("audit: queue full");
+  if (draining_) reasons.emplace_back("draining");
+  return reasons;
+}
+
+}  // namespace claviger::api
