@@ -45,7 +45,8 @@ struct Route {
   std::string pattern;       // "/v1/vaults/{vault_id}/secrets/{path...}"
   std::string operation_id;  // "putSecret", as in docs/openapi.yaml
   AuthKind auth = AuthKind::kPrincipal;
-  std::string action;  // audit action, "secret.write"; empty: not audited (only public, harmless routes)
+  // Audit action, "secret.write"; empty: not audited (only public, harmless routes).
+  std::string action = {};
   RunsOn runs_on = RunsOn::kWorkers;
   size_t max_body = 64 * 1024;
   Handler handler;

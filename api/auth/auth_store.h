@@ -43,8 +43,11 @@ Status SetPassword(schema::Connection& connection, const Credentials& user, std:
 
 schema::Connection::Call RevokeToken(const OrgId& org, const TokenId& token, Time expires_at);
 
+// nullopt without a row.
+std::optional<Profile> ReadProfile(const schema::Rows& rows);
 Result<std::optional<Profile>> FindProfile(schema::Connection& connection, const OrgId& org,
                                            const UserId& user);
+// Answers the profile as it is then, for ReadProfile.
 schema::Connection::Call UpdateProfile(const OrgId& org, const UserId& user, const UpdateMeRequest& request);
 
 struct Member {
@@ -53,7 +56,8 @@ struct Member {
 };
 // All members of an organisation, which is locked against changes until the transaction ends.
 Result<std::vector<Member>> LockMembers(schema::Connection& connection, const OrgId& org);
-Result<std::vector<VaultId>> ListVaults(schema::Connection& connection, const OrgId& org);
+// All vaults of an organisation, into which nobody may write until the transaction ends.
+Result<std::vector<VaultId>> LockVaults(schema::Connection& connection, const OrgId& org);
 Status DeleteUser(schema::Connection& connection, const OrgId& org, const UserId& user);
 // And all that it holds.
 Status DeleteOrg(schema::Connection& connection, const OrgId& org);

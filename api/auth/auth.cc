@@ -1,0 +1,214 @@
+#include "api/auth/auth.h"
+
+#include "api/access/change_feed.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr int64_t kTokenSeconds = crypto::kMaxTokenLifetimeSeconds;
+
+Error InvalidCredentials(std::string cause) {
+  return MakeError(ErrorKind::kUnauthenticated, "Invalid credentials", std::move(cause));
+}
+Error AccountGone() { return Unauthenticated("the account is gone"); }
+
+Time WholeSecond(int64_t seconds) { return Time{std::chrono::seconds{seconds}}; }
+
+UserId UserOf(const Principal& principal) { return UserId{principal.id}; }
+
+}  // namespace
+
+Result<std::unique_ptr<Auth>> Auth::Create(AuthConfig config, const Parts& parts) {
+  TRY(auto dummy_hash, crypto::DummyHash(config.argon2, parts.random));
+  return std::unique_ptr<Auth>(new Auth(std::move(config), parts, std::move(dummy_hash)));
+}
+
+Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
+    : config_(std::move(config)),
+      pool_(parts.pool),
+      keyring_(parts.keyring),
+      authenticator_(parts.authenticator),
+      audit_(parts.audit),
+      clock_(parts.clock),
+      random_(parts.random),
+      dummy_hash_(std::move(dummy_hash)) {}
+
+Result<AccessToken> Auth::Issue(const UserId& user, const OrgId& org, Time now, Time valid_from) {
+  crypto::TokenClaims claims;
+  claims.subject_type = PrincipalType::kUser;
+  claims.subject = user.uuid;
+  claims.org = org;
+  claims.id = TokenId{NewUuidV7(clock_, random_)};
+  claims.issued_at = std::max(UnixSeconds(now), UnixSeconds(valid_from));
+  claims.expires_at = UnixSeconds(now) + kTokenSeconds;
+  claims.scopes = {"*"};
+  TRY(auto token, crypto::SignToken(keyring_, config_.issuer, claims));
+  return AccessToken{std::move(token), kTokenSeconds};
+}
+
+Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit) {
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), config_.password_strict));
+  const Time now = clock_.Now();
+  auth_store::NewUser user;
+  user.org = OrgId{NewUuidV7(clock_, random_)};
+  user.id = UserId{NewUuidV7(clock_, random_)};
+  user.email = request.email;
+  user.display_name = request.display_name;
+  user.created_at = now;
+  user.tokens_valid_from = WholeSecond(UnixSeconds(now));
+  TRY(user.password_hash, crypto::HashPassword(config_.argon2, random_, request.password));
+  TRY(auto token, Issue(user.id, user.org, now, user.tokens_valid_from));
+
+  // A copy: if the account is not made after all, nobody of that name did anything.
+  AuditDraft success = audit;
+  success.SetActor("user", user.id.ToString(), user.org);
+  success.SetResource("user", user.id.ToString());
+  TRY(auto lease, pool_.Acquire());
+  const auto committed = lease->RunTogether({auth_store::InsertOrg(user.org, user.display_name, now),
+                                             auth_store::InsertOwner(user),
+                                             audit_.InsertCall(audit_.Finish(success, "success"))});
+  if (!committed.has_value()) {
+    if (committed.error().kind != ErrorKind::kConflict) return committed.as_failure();
+    return Conflict("An account with this e-mail address already exists");
+  }
+  audit.MarkCommitted();
+  return token;
+}
+
+Result<AccessToken> Auth::Login(const LoginRequest& request, AuditDraft& audit) {
+  const Time now = clock_.Now();  // before the user is read, see auth.h
+  std::optional<auth_store::Credentials> user;
+  if (request.email) {
+    TRY(auto lease, pool_.Acquire());
+    TRY(user, auth_store::FindByEmail(*lease, *request.email));
+  }
+  // The attempt belongs to the log of the account's organisation, though nobody has proven anything yet.
+  if (user) {
+    audit.SetActor("anonymous", "", user->org);
+    audit.SetResource("user", user->id.ToString());
+  }
+  TRY(const bool matches, crypto::VerifyPassword(user ? user->password_hash : dummy_hash_, request.password));
+  if (!user || !matches) return InvalidCredentials(user ? "wrong password" : "unknown user");
+
+  TRY(auto token, Issue(user->id, user->org, now, user->tokens_valid_from));
+  AuditDraft success = audit;
+  success.SetAction("auth.success");
+  success.SetActor("user", user->id.ToString(), user->org);
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool unchanged, auth_store::ShareIfUnchanged(*lease, *user));
+  if (!unchanged) return InvalidCredentials("the password changed meanwhile");
+  TRYV(audit_.Insert(*lease, audit_.Finish(success, "success")));
+  TRYV(transaction.Commit());
+  audit.MarkCommitted();
+  return token;
+}
+
+Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
+  audit.SetResource("token", principal.token.ToString());
+  TRY(auto lease, pool_.Acquire());
+  const auto committed = lease->RunTogether(
+      {auth_store::RevokeToken(principal.org, principal.token, WholeSecond(principal.token_expires_at)),
+       ChangeCall("token", principal.token.uuid), audit_.InsertCall(audit_.Finish(audit, "success"))});
+  if (!committed.has_value()) {
+    // The organisation went while the request was on its way, and the token with it.
+    if (committed.error().kind == ErrorKind::kConflict) return AccountGone();
+    return committed.as_failure();
+  }
+  authenticator_.ForgetToken(principal.token);
+  audit.MarkCommitted();
+  return Ok();
+}
+
+Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequest& request,
+                            AuditDraft& audit) {
+  audit.SetResource("user", FormatUuid(principal.id));
+  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), config_.password_strict));
+  std::optional<auth_store::Credentials> user;
+  {
+    TRY(auto lease, pool_.Acquire());
+    TRY(user, auth_store::FindById(*lease, principal.org, UserOf(principal)));
+  }
+  if (!user) return AccountGone();
+  TRY(const bool matches, crypto::VerifyPassword(user->password_hash, request.current_password));
+  if (!matches) return InvalidCredentials("wrong current password");
+  TRY(const auto new_hash, crypto::HashPassword(config_.argon2, random_, request.new_password));
+
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool unchanged, auth_store::LockIfUnchanged(*lease, *user));
+  if (!unchanged) return InvalidCredentials("the password changed meanwhile");
+  // Read under the lock: every login that committed before read its clock earlier.
+  const Time next_second = WholeSecond(UnixSeconds(clock_.Now()) + 1);
+  TRYV(auth_store::SetPassword(*lease, *user, new_hash, std::max(next_second, user->tokens_valid_from)));
+  TRYV(lease->Run(ChangeCall("user", principal.id)));
+  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  TRYV(transaction.Commit());
+  authenticator_.ForgetUser(UserOf(principal));
+  audit.MarkCommitted();
+  return Ok();
+}
+
+Result<Profile> Auth::GetMe(const Principal& principal) {
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto profile, auth_store::FindProfile(*lease, principal.org, UserOf(principal)));
+  if (!profile) return AccountGone();
+  return std::move(*profile);
+}
+
+Result<Profile> Auth::UpdateMe(const Principal& principal, const UpdateMeRequest& request,
+                               AuditDraft& audit) {
+  audit.SetResource("user", FormatUuid(principal.id));
+  TRY(auto lease, pool_.Acquire());
+  TRY(const auto rows,
+      lease->RunTogether({auth_store::UpdateProfile(principal.org, UserOf(principal), request),
+                          audit_.InsertCall(audit_.Finish(audit, "success"))}));
+  audit.MarkCommitted();
+  auto profile = auth_store::ReadProfile(rows[0]);
+  if (!profile) return AccountGone();
+  return std::move(*profile);
+}
+
+Status Auth::DeleteMe(const Principal& principal, AuditDraft& audit) {
+  audit.SetResource("user", FormatUuid(principal.id));
+  TRY(const auto vaults, DeleteRows(principal, audit));
+  authenticator_.ForgetUser(UserOf(principal));
+  audit.MarkCommitted();
+  for (const auto& vault : vaults) keyring_.ForgetKeks(principal.org, vault);
+  return Ok();
+}
+
+Result<std::vector<VaultId>> Auth::DeleteRows(const Principal& principal, AuditDraft& audit) {
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const auto members, auth_store::LockMembers(*lease, principal.org));
+  bool is_member = false;
+  bool is_owner = false;
+  bool has_other_owner = false;
+  for (const auto& member : members) {
+    const bool self = member.id == UserOf(principal);
+    is_member |= self;
+    is_owner |= self && member.role == Role::kOwner;
+    has_other_owner |= !self && member.role == Role::kOwner;
+  }
+  if (!is_member) return AccountGone();
+
+  std::vector<VaultId> vaults;
+  if (members.size() == 1) {
+    TRY(vaults, auth_store::LockVaults(*lease, principal.org));
+    for (const auto& vault : vaults) {
+      TRYV(lease->Run(ChangeCall("vault", vault.uuid)));
+    }
+    TRYV(auth_store::DeleteOrg(*lease, principal.org));
+  } else {
+    if (is_owner && !has_other_owner)
+      return Invalid("The last owner cannot leave an organisation with members");
+    TRYV(auth_store::DeleteUser(*lease, principal.org, UserOf(principal)));
+  }
+  TRYV(lease->Run(ChangeCall("user", principal.id)));
+  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  TRYV(transaction.Commit());
+  return vaults;
+}
+
+}  // namespace claviger::api

@@ -1,0 +1,155 @@
+#include <nlohmann/json.hpp>
+
+#include "api/auth/auth.h"
+
+namespace claviger::api {
+namespace {
+
+using http::Method;
+using http::Response;
+
+Result<Response> Signup(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeSignup(context.request.body));
+  TRY(const auto token, auth.Signup(request, context.audit));
+  return Response::Json(200, DumpJson(EncodeSignedUp(token, request.email)));
+}
+
+Result<Response> Login(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeLogin(context.request.body));
+  TRY(const auto token, auth.Login(request, context.audit));
+  return Response::Json(200, DumpJson(EncodeAccessToken(token)));
+}
+
+Result<Response> RevokeToken(Auth& auth, Context& context) {
+  TRYV(auth.Revoke(context.principal, context.audit));
+  return Response::NoContent();
+}
+
+Result<Response> RefreshToken(Auth&, Context&) { return Invalid("Refresh tokens not yet implemented"); }
+
+Result<Response> ChangePassword(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeChangePassword(context.request.body));
+  TRYV(auth.ChangePassword(context.principal, request, context.audit));
+  return Response::Json(200, DumpJson({{"message", "Password changed successfully"}}));
+}
+
+Result<Response> GetMe(Auth& auth, Context& context) {
+  context.audit.SetResource("user", FormatUuid(context.principal.id));
+  TRY(const auto profile, auth.GetMe(context.principal));
+  return Response::Json(200, DumpJson(EncodeProfile(profile)));
+}
+
+Result<Response> UpdateMe(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeUpdateMe(context.request.body));
+  TRY(const auto profile, auth.UpdateMe(context.principal, request, context.audit));
+  return Response::Json(200, DumpJson(EncodeProfile(profile)));
+}
+
+Result<Response> DeleteMe(Auth& auth, Context& context) {
+  TRYV(DecodeDeleteMe(context.request.body));
+  TRYV(auth.DeleteMe(context.principal, context.audit));
+  return Response::NoContent();
+}
+
+Handler Constant(std::string document) {
+  return [document = std::move(document)](Context&) -> Result<Response> {
+    return Response::Json(200, document);
+  };
+}
+
+const char* Algorithm(const crypto::PublicKey& key) {
+  return key.algorithm == crypto::SignatureAlgorithm::kEdDsa ? "EdDSA" : "ES256";
+}
+
+}  // namespace
+
+Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys) {
+  if (keys.empty()) return Internal("the keyring has no token signing key");
+  const crypto::PublicKey& newest = keys.front();
+  TRY(const auto pem, crypto::PublicKeyPem(newest));
+  const Json document = {{"kid", newest.kid},
+                         {"alg", Algorithm(newest)},
+                         {"public_key_base64", Base64Encode(newest.raw)},
+                         {"public_key_base64url", Base64UrlEncode(newest.raw)},
+                         {"public_key_pem", pem}};
+  return TokenKeyDocuments{DumpJson(document), crypto::JwksJson(keys)};
+}
+
+std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
+  const auto bind = [&auth](Result<Response> (*handler)(Auth&, Context&)) {
+    return [&auth, handler](Context& context) { return handler(auth, context); };
+  };
+  return {
+      {.method = Method::kPost,
+       .pattern = "/v1/auth/signup",
+       .operation_id = "signup",
+       .auth = AuthKind::kNone,
+       .action = "auth.signup",
+       .runs_on = RunsOn::kHashers,
+       .handler = bind(Signup)},
+      // A login is recorded as a failure until it has succeeded.
+      {.method = Method::kPost,
+       .pattern = "/v1/auth/token",
+       .operation_id = "login",
+       .auth = AuthKind::kNone,
+       .action = "auth.failure",
+       .runs_on = RunsOn::kHashers,
+       .handler = bind(Login)},
+      {.method = Method::kDelete,
+       .pattern = "/v1/auth/token",
+       .operation_id = "revokeToken",
+       .action = "auth.revoke",
+       .handler = bind(RevokeToken)},
+      {.method = Method::kPost,
+       .pattern = "/v1/auth/refresh",
+       .operation_id = "refreshToken",
+       .auth = AuthKind::kNone,
+       .runs_on = RunsOn::kIoThread,
+       .handler = bind(RefreshToken)},
+      {.method = Method::kPost,
+       .pattern = "/v1/auth/change-password",
+       .operation_id = "changePassword",
+       .auth = AuthKind::kUser,
+       .action = "auth.password_change",
+       .runs_on = RunsOn::kHashers,
+       .handler = bind(ChangePassword)},
+      {.method = Method::kGet,
+       .pattern = "/v1/auth/me",
+       .operation_id = "getMe",
+       .auth = AuthKind::kUser,
+       .action = "user.read",
+       .handler = bind(GetMe)},
+      {.method = Method::kPatch,
+       .pattern = "/v1/auth/me",
+       .operation_id = "updateMe",
+       .auth = AuthKind::kUser,
+       .action = "user.update",
+       .handler = bind(UpdateMe)},
+      {.method = Method::kDelete,
+       .pattern = "/v1/auth/me",
+       .operation_id = "deleteMe",
+       .auth = AuthKind::kUser,
+       .action = "user.delete",
+       .handler = bind(DeleteMe)},
+      {.method = Method::kGet,
+       .pattern = "/v1/auth/jwt-public-key",
+       .operation_id = "getJwtPublicKey",
+       .auth = AuthKind::kNone,
+       .runs_on = RunsOn::kIoThread,
+       .handler = Constant(documents.newest)},
+      {.method = Method::kGet,
+       .pattern = "/v1/.well-known/jwks.json",
+       .operation_id = "getTokenKeySet",
+       .auth = AuthKind::kNone,
+       .runs_on = RunsOn::kIoThread,
+       .handler = Constant(documents.jwks)},
+      {.method = Method::kGet,
+       .pattern = "/.well-known/jwks.json",
+       .operation_id = "getTokenKeySetAtRoot",
+       .auth = AuthKind::kNone,
+       .runs_on = RunsOn::kIoThread,
+       .handler = Constant(documents.jwks)},
+  };
+}
+
+}  // namespace claviger::api
