@@ -70,8 +70,8 @@ std::vector<std::string> Column(const std::vector<const crypto::AuditRecord*>& r
 }
 
 // The columns behind the record's.
-Link ReadLink(const schema::Rows& rows, int row) {
-  Link link;
+AuditEvent::Link ReadLink(const schema::Rows& rows, int row) {
+  AuditEvent::Link link;
   link.sequence = static_cast<uint64_t>(rows.Int8(row, 12));
   if (!rows.IsNull(row, 13)) link.previous_id = rows.IdAt<EventId>(row, 13);
   link.integrity_hash = ReadDigest(rows, row, 14);
@@ -149,14 +149,14 @@ Status InsertAll(schema::Connection& connection, const std::vector<const crypto:
   return Ok();
 }
 
-Result<std::vector<Event>> FindEvents(schema::Connection& connection, const OrgId& org,
-                                      const EventFilter& filter) {
+Result<std::vector<AuditEvent>> FindEvents(schema::Connection& connection, const OrgId& org,
+                                           const AuditEventFilter& filter) {
   TRY(const auto rows, connection.Run(kFindEvents, {org, filter.resource_id, filter.actor_id, filter.action,
                                                     filter.from, filter.to, filter.limit, filter.offset}));
-  std::vector<Event> events;
+  std::vector<AuditEvent> events;
   events.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) {
-    Event event{ReadRecord(rows, i, 0), {}};
+    AuditEvent event{ReadRecord(rows, i, 0), {}};
     if (!rows.IsNull(i, 12)) event.link = ReadLink(rows, i);
     events.push_back(std::move(event));
   }
@@ -170,7 +170,7 @@ Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Conn
   std::vector<crypto::AuditVerifier::LinkedRecord> links;
   links.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) {
-    const Link link = ReadLink(rows, i);
+    const auto link = ReadLink(rows, i);
     links.push_back({ReadRecord(rows, i, 0), link.sequence, link.previous_id, link.integrity_hash});
   }
   return links;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/audit/audit_wire.h"
 #include "base/error.h"
 #include "crypto/audit_seal.h"
 #include "schema/pg/pg.h"
@@ -17,28 +18,9 @@ schema::Connection::Call InsertCall(const crypto::AuditRecord& record);
 // Many at once in one statement; repeating it does no harm.
 Status InsertAll(schema::Connection& connection, const std::vector<const crypto::AuditRecord*>& records);
 
-// What a caller asked for; an absent filter lets everything pass.
-struct EventFilter {
-  std::optional<std::string> resource_id;  // equals the resource id or the path in the details
-  std::optional<std::string> actor_id;
-  std::optional<std::string> action;
-  std::optional<Time> from;  // inclusive
-  std::optional<Time> to;    // inclusive
-  int64_t limit = 100;
-  int64_t offset = 0;
-};
-struct Link {
-  uint64_t sequence = 0;
-  std::optional<EventId> previous_id;
-  crypto::Digest integrity_hash{};
-};
-struct Event {
-  crypto::AuditRecord record;
-  std::optional<Link> link;  // absent until the linker has linked the record, within about a second
-};
 // Newest first.
-Result<std::vector<Event>> FindEvents(schema::Connection& connection, const OrgId& org,
-                                      const EventFilter& filter);
+Result<std::vector<AuditEvent>> FindEvents(schema::Connection& connection, const OrgId& org,
+                                           const AuditEventFilter& filter);
 
 // Linked records in order, behind sequence number `after`, up to checkpoint `until`.
 Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Connection& connection,

@@ -34,7 +34,7 @@ class AuditLinker {
   const Clock& clock_;
   const Log& log_;
   std::atomic<size_t> missing_ = 0;  // what the last pass found gone
-  std::mutex mutex_;    // guards stopping_
+  std::mutex mutex_;                 // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread thread_;

@@ -1,0 +1,37 @@
+#pragma once
+// Reading the audit log. Everybody sees the records of their own organisation only; reading is itself
+// recorded. What the installation itself recorded (callers that were never known) is for its operators, in
+// the database.
+
+#include <vector>
+
+#include "api/access/principal.h"
+#include "api/audit/audit_wire.h"
+#include "api/routes.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+class AuditTrail {
+ public:
+  explicit AuditTrail(schema::Pool& pool) : pool_(pool) {}
+
+  // Newest first. An agent sees its own events only.
+  Result<std::vector<AuditEvent>> Events(const Principal& principal, AuditEventFilter filter);
+
+  // For an export that holds together while the log grows: first all checkpoints, then the records up to the
+  // last of them.
+  Result<std::vector<crypto::AuditCheckpoint>> Checkpoints(uint64_t after, int64_t limit);
+  // Linked records behind sequence number `after`, up to checkpoint `until`.
+  Result<std::vector<crypto::AuditVerifier::LinkedRecord>> Records(const Principal& principal, uint64_t after,
+                                                                   uint64_t until, int64_t limit);
+
+ private:
+  schema::Pool& pool_;
+};
+
+// queryAuditEvents, exportAuditRecords, listAuditCheckpoints, getAuditKeySet. `trail` must outlive the table;
+// `key_set` is the JWKS of the audit signing keys.
+std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set);
+
+}  // namespace claviger::api
