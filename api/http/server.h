@@ -64,6 +64,8 @@ struct ServerConfig {
   size_t max_headers = 100;
   size_t max_target_bytes = 4 * 1024;
   size_t max_body_bytes = 5 * 1024 * 1024;
+  // Memory for request bodies above 64 KiB, of all connections together; beyond it they get 503.
+  size_t max_buffered_body_bytes = 256 * 1024 * 1024;
   size_t max_response_bytes = 8 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5000};
   std::chrono::milliseconds head_timeout{10000};

@@ -1,0 +1,31 @@
+#pragma once
+// The server's TLS settings: 1.2 and 1.3, forward secrecy and AEAD only, ALPN http/1.1, no renegotiation.
+
+#include <memory>
+
+#include "api/http/server.h"
+#include "api/http/stream.h"
+#include "base/error.h"
+
+struct ssl_ctx_st;
+
+namespace claviger::api::http {
+
+class TlsContext {
+ public:
+  // kInvalid with one sentence naming the file if one cannot be read, the key is readable by group or others,
+  // is encrypted, or does not belong to the certificate.
+  static Result<std::shared_ptr<const TlsContext>> Load(const TlsFiles& files);
+
+  // A server session over `fd`, which stays the caller's. Null if memory is short. Any thread.
+  SslPtr NewSession(int fd) const;
+
+ private:
+  struct CtxFree {
+    void operator()(ssl_ctx_st* ctx) const;
+  };
+  TlsContext() = default;
+  std::unique_ptr<ssl_ctx_st, CtxFree> ctx_;
+};
+
+}  // namespace claviger::api::http
