@@ -86,6 +86,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
 
   feed.Start();
   linker.Start();
+  nouns->readiness().Start();
   server->Start();
   Announce(config, *server, log);
   manager.Ready();
@@ -93,6 +94,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
 
   manager.Stopping();
   log.Info("stopping");
+  nouns->readiness().SetDraining();
   const bool delivered = server->Drain(config.drain_timeout);
   if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
   workers.Stop();  // jobs refer to the pipeline and the nouns

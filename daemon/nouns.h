@@ -5,7 +5,10 @@
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/health/health.h"
+#include "api/health/readiness.h"
 #include "api/routes.h"
+#include "api/secrets/secrets.h"
 #include "api/vaults/vaults.h"
 #include "daemon/config.h"
 
@@ -28,10 +31,16 @@ class Nouns {
   static Result<std::unique_ptr<Nouns>> Create(const NounParts& parts);
   // The handlers refer to this object.
   std::vector<api::Route> Routes();
+  // To be started with the daemon, and told when it drains.
+  api::Readiness& readiness() { return readiness_; }
 
  private:
   explicit Nouns(const NounParts& parts);
+  const Clock& clock_;
+  api::Readiness readiness_;
+  api::Health health_;
   api::Vaults vaults_;
+  api::Secrets secrets_;
 };
 
 }  // namespace claviger::daemon
