@@ -64,7 +64,7 @@ class MigrationLock {
 
 Status EnsureTable(Connection& owner) {
   TRY(const auto exists, owner.Run(kTableExists, {}));
-  if (exists.Bool(0, 0)) return boost::outcome_v2::success();
+  if (exists.Bool(0, 0)) return Ok();
   return owner.RunScript(kCreateTable);
 }
 
@@ -107,7 +107,7 @@ Status CheckNumbering(const std::vector<Migration>& migrations) {
     if (migrations[i].number != i + 1)
       return Internal("migrations must be numbered 1, 2, 3, ... without gaps");
   }
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ Status CheckSchema(Connection& runtime, const std::vector<Migration>& migrations
         fmt::format("The database schema (version {}) is older than this program (version {}); run "
                     "`clavigerd migrate`",
                     applied, migrations.size()));
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace claviger::schema

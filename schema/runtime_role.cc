@@ -26,7 +26,7 @@ Status CheckRuntimeRole(Connection& runtime) {
   if (excess.Bool(0, 0)) return Forbidden("The daemon's database role can create tables; use claviger_app");
   if (excess.Bool(0, 2))
     return Forbidden("The daemon's database role can change audit records; use claviger_app");
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 }  // namespace claviger::schema

@@ -78,7 +78,7 @@ Status CheckConninfo(const std::string& conninfo) {
   PQconninfoFree(options);
   if (password)
     return Invalid("The PostgreSQL connection string must not hold a password; use a passfile instead");
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<ConnectionHandle> Connect(const PgConfig& config, const Log& log) {

@@ -30,15 +30,20 @@ Status Connection::Reconnect() {
   Close();
   TRY(handle_, Connect(config_, log_));
   lost_ = false;
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<Rows> Connection::Run(const Statement& statement, std::initializer_list<Param> params) {
-  const Params span(params.begin(), params.size());
-  auto rows = RunOnce(statement, span);
+  return RunWithRetry(statement, Params(params.begin(), params.size()));
+}
+
+Result<Rows> Connection::Run(const Call& call) { return RunWithRetry(call.statement, call.params); }
+
+Result<Rows> Connection::RunWithRetry(const Statement& statement, Params params) {
+  auto rows = RunOnce(statement, params);
   if (rows || !lost_ || in_transaction_ || !statement.idempotent) return rows;
   TRYV(Reconnect());
-  return RunOnce(statement, span);
+  return RunOnce(statement, params);
 }
 
 Result<Rows> Connection::RunOnce(const Statement& statement, Params params) {
@@ -116,7 +121,7 @@ Status Connection::RunScript(const std::string& sql, std::chrono::milliseconds l
     return Internal("a script opened or ended a transaction");
   }
   if (!result) return result.as_failure();
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<Connection::Transaction> Connection::Begin() {
@@ -150,7 +155,7 @@ Status Connection::Transaction::Commit() {
   // The server answers COMMIT of a failed transaction with ROLLBACK, not with an error.
   if (std::string_view(PQcmdStatus(result.get())) != "COMMIT")
     return Internal("commit of a transaction in which a statement had failed");
-  return boost::outcome_v2::success();
+  return Ok();
 }
 
 Result<bool> Connection::WaitForNotification(std::chrono::milliseconds timeout) {

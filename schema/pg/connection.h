@@ -40,6 +40,9 @@ class Connection {
     const Statement& statement;
     std::vector<Param> params;
   };
+  // One Call, as Run does it: for calls that others made, inside an open transaction.
+  Result<Rows> Run(const Call& call);
+
   // All of them in one transaction and one round trip (libpq pipeline): every call takes effect, or none.
   // Errors as for Run; the first failing call decides. Not inside an open transaction. All within one
   // statement timeout.
@@ -83,6 +86,7 @@ class Connection {
       : config_(std::move(config)), log_(log), handle_(std::move(handle)) {}
 
   Status Reconnect();
+  Result<Rows> RunWithRetry(const Statement& statement, Params params);
   Result<Rows> RunOnce(const Statement& statement, Params params);
   Result<Entry*> Prepare(const Statement& statement, Params params, SteadyTime deadline);
   bool SendPrepare(const Entry& entry);
