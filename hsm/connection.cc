@@ -1,0 +1,142 @@
+#include "hsm/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "hsm/signing.h"
+#include "hsm/wrap.h"
+
+namespace claviger::hsm {
+
+namespace {
+
+bool HandleIsDead(const Failure& failure) {
+  return failure.rv == CKR_KEY_HANDLE_INVALID || failure.rv == CKR_OBJECT_HANDLE_INVALID;
+}
+
+}  // namespace
+
+Connection::Connection(const std::shared_ptr<Module>& module, const HsmConfig& config, Token token,
+                       Session anchor, std::shared_ptr<OwnerSession> owner, KeySet keys)
+    : module_(module),
+      epoch_(module->epoch()),
+      gcm_iv_(config.gcm_iv),
+      token_(std::move(token)),
+      anchor_(std::move(anchor)),
+      owner_(std::move(owner)),
+      keys_(std::move(keys)),
+      keks_(owner_, keys_.roots, config.max_cached_keks, config.operation_timeout),
+      pool_(module_, token_.slot) {}
+
+Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Module>& module,
+                                                      const HsmConfig& config) {
+  module->Finalize();
+  TRYV(module->Initialize());
+  TRY(auto token, FindToken(module, config, Want::kOurKeys));
+  TRY(auto anchor, Session::Open(module, token.slot, Access::kReadOnly));
+  TRYV(Login(anchor, token, config));
+  TRY(auto owner_session, Session::Open(module, token.slot, Access::kReadOnly));
+  TRY(auto keys, FindKeys(owner_session));
+  auto owner = std::make_shared<OwnerSession>(std::move(owner_session), config.operation_timeout);
+  std::shared_ptr<Connection> connection(
+      new Connection(module, config, std::move(token), std::move(anchor), std::move(owner), std::move(keys)));
+  TRY(auto lease, connection->pool_.Acquire());
+  TRY(auto self_test,
+      SelfTest::Prepare(*lease, connection->owner_, connection->keys_.roots.rbegin()->second, config.gcm_iv));
+  connection->self_test_.emplace(std::move(self_test));
+  return connection;
+}
+
+template <class T>
+Outcome<T> Connection::InSession(const std::function<Outcome<T>(Session&)>& operation) {
+  if (module_->epoch() != epoch_) return Failure{Remedy::kReconnect, CKR_OK, "the connection was replaced"};
+  auto result = [&]() -> Outcome<T> {
+    TRY(auto lease, pool_.Acquire());
+    return operation(*lease);
+  }();
+  if (result) return result;
+  return Settle(std::move(result).error());
+}
+
+// What a failure means, once the failed session is closed.
+Failure Connection::Settle(Failure failure) {
+  if (failure.remedy == Remedy::kRetry) pool_.DropIdle();
+  if (failure.remedy != Remedy::kUnproven) return failure;
+  auto lease = pool_.Acquire();
+  const bool healthy = lease && self_test_->ExerciseLoadedKey(*lease.value());
+  failure.remedy = healthy ? Remedy::kIntegrity : Remedy::kDoubt;
+  return failure;
+}
+
+template <class T>
+Outcome<T> Connection::WithKek(const crypto::WrappedKek& kek,
+                               const std::function<Outcome<T>(Session&, CK_OBJECT_HANDLE)>& operation) {
+  return InSession<T>([&](Session& session) -> Outcome<T> {
+    TRY(auto key, keks_.Get(session, kek));
+    auto result = operation(session, key->handle());
+    if (result || !HandleIsDead(result.error())) return result;
+    keks_.Drop(kek);
+    Failure failure = std::move(result).error();
+    failure.remedy = Remedy::kRetry;
+    return failure;
+  });
+}
+
+Outcome<crypto::WrappedKek> Connection::GenerateKek(const crypto::KekIdentity& identity, const Iv& iv) {
+  return InSession<crypto::WrappedKek>([&](Session& session) -> Outcome<crypto::WrappedKek> {
+    const auto& [root_version, root] = *keys_.roots.rbegin();
+    crypto::WrappedKek kek{identity, root_version, {}, {}};
+    {
+      TRY(auto wrappable, owner_->Generate());
+      TRY(kek.blob, WrapKey(session, root, wrappable->handle()));
+    }
+    // The check record is made by the key as it comes out of the blob: what is handed out is known to load.
+    TRY(auto key, keks_.Load(kek));
+    constexpr std::array<uint8_t, 16> kZeros{};
+    TRY(kek.check, GcmSeal(session, key->handle(), gcm_iv_, iv, KekAad(identity), kZeros));
+    keks_.Add(kek, std::move(key));
+    return kek;
+  });
+}
+
+Outcome<crypto::Keyring::NewDek> Connection::GenerateDek(const crypto::WrappedKek& kek, ByteView aad,
+                                                         const Iv& iv, ByteView mask) {
+  using NewDek = crypto::Keyring::NewDek;
+  return WithKek<NewDek>(kek, [&](Session& session, CK_OBJECT_HANDLE key) -> Outcome<NewDek> {
+    NewDek made;
+    made.dek.key = SecretBytes(mask.size());
+    TRYV(session.Call(&CK_FUNCTION_LIST::C_GenerateRandom, "C_GenerateRandom", made.dek.key.data(),
+                      CK_ULONG{made.dek.key.size()}));
+    // Neither the HSM's nor our own generator alone decides.
+    std::transform(mask.begin(), mask.end(), made.dek.key.data(), made.dek.key.data(), std::bit_xor<>());
+    TRY(made.sealed.bytes, GcmSeal(session, key, gcm_iv_, iv, aad, made.dek.key.View()));
+    return made;
+  });
+}
+
+Outcome<crypto::Dek> Connection::OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                                         ByteView aad) {
+  return WithKek<crypto::Dek>(kek, [&](Session& session, CK_OBJECT_HANDLE key) -> Outcome<crypto::Dek> {
+    TRY(auto clear, GcmOpen(session, key, sealed.bytes, aad));
+    return crypto::Dek{std::move(clear)};
+  });
+}
+
+Outcome<crypto::Signature> Connection::Sign(crypto::SigningKey which, ByteView message) {
+  return InSession<crypto::Signature>([&](Session& session) -> Outcome<crypto::Signature> {
+    const SigningKeyPair& newest = Keys(which).front();
+    TRY(auto signature, SignMessage(session, newest, message));
+    return crypto::Signature{newest.published.kid, std::move(signature)};
+  });
+}
+
+Outcome<Bytes> Connection::Mac(ByteView message) {
+  return InSession<Bytes>([&](Session& session) { return HmacSha256(session, keys_.lookup, message); });
+}
+
+Outcome<void> Connection::Probe() {
+  keks_.DestroyForgotten();
+  return InSession<void>([&](Session& session) { return self_test_->ExerciseRoot(session); });
+}
+
+}  // namespace claviger::hsm

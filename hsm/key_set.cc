@@ -1,0 +1,138 @@
+#include "hsm/key_set.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hsm/key_names.h"
+#include "hsm/key_templates.h"
+#include "hsm/objects.h"
+
+namespace claviger::hsm {
+
+namespace {
+
+using Versions = std::map<uint32_t, CK_OBJECT_HANDLE>;
+
+Outcome<Versions> FindRole(Session& session, CK_OBJECT_CLASS object_class, std::string_view role) {
+  Template match;
+  match.Number(CKA_CLASS, object_class).Bool(CKA_TOKEN, true);
+  TRY(auto objects, FindObjects(session, std::move(match)));
+  Versions versions;
+  for (const CK_OBJECT_HANDLE object : objects) {
+    TRY(auto label, ReadAttribute(session, object, CKA_LABEL));
+    const auto version = KeyVersion(role, AsText(label));
+    if (!version) continue;
+    if (!versions.emplace(*version, object).second) {
+      return Refused(ErrorKind::kConflict,
+                     fmt::format("The token holds two keys named {}", KeyLabel(role, *version)));
+    }
+  }
+  return versions;
+}
+
+Failure Missing(std::string_view role) {
+  return Refused(ErrorKind::kNotFound,
+                 fmt::format("The token holds no key named {}; run clavigerd init", KeyLabel(role, 1)));
+}
+
+// CKA_EC_POINT is a DER OCTET STRING around the point; some modules leave the wrapping out.
+Outcome<crypto::PublicKey> ReadPublicKey(Session& session, CK_OBJECT_HANDLE object, std::string kid) {
+  TRY(auto type, ReadNumber(session, object, CKA_KEY_TYPE));
+  TRY(auto point, ReadAttribute(session, object, CKA_EC_POINT));
+  const size_t size = type == CKK_EC ? 65 : 32;
+  if (point.size() == size + 2 && point[0] == 0x04 && point[1] == size)
+    point.erase(point.begin(), point.begin() + 2);
+  const bool known = type == CKK_EC_EDWARDS || (type == CKK_EC && !point.empty() && point[0] == 0x04);
+  if (!known || point.size() != size) {
+    return Refused(ErrorKind::kInternal, fmt::format("The public key {} has an unknown form", kid));
+  }
+  const auto algorithm =
+      type == CKK_EC ? crypto::SignatureAlgorithm::kEs256 : crypto::SignatureAlgorithm::kEdDsa;
+  return crypto::PublicKey{std::move(kid), algorithm, std::move(point)};
+}
+
+Outcome<std::vector<SigningKeyPair>> FindSigningKeys(Session& session, std::string_view role) {
+  TRY(auto private_keys, FindRole(session, CKO_PRIVATE_KEY, role));
+  TRY(auto public_keys, FindRole(session, CKO_PUBLIC_KEY, role));
+  std::vector<SigningKeyPair> pairs;
+  for (auto it = private_keys.rbegin(); it != private_keys.rend(); ++it) {
+    const std::string kid = KeyLabel(role, it->first);
+    const auto other = public_keys.find(it->first);
+    if (other == public_keys.end()) {
+      return Refused(ErrorKind::kConflict, fmt::format("The token holds only half of the key pair {}", kid));
+    }
+    TRY(auto published, ReadPublicKey(session, other->second, kid));
+    pairs.push_back({std::move(published), it->second});
+  }
+  return pairs;
+}
+
+Outcome<void> MakeSecretKey(Session& session, CK_MECHANISM_TYPE type, Template key) {
+  CK_MECHANISM mechanism{type, nullptr, 0};
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  return session.Call(&CK_FUNCTION_LIST::C_GenerateKey, "C_GenerateKey", &mechanism, key.data(), key.size(),
+                      &handle);
+}
+
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, bool es256) {
+  CK_MECHANISM mechanism{es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
+  Template public_key = SigningPublicTemplate(label, es256);
+  Template private_key = SigningPrivateTemplate(label, es256);
+  CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
+  return session.Call(&CK_FUNCTION_LIST::C_GenerateKeyPair, "C_GenerateKeyPair", &mechanism,
+                      public_key.data(), public_key.size(), private_key.data(), private_key.size(),
+                      &public_handle, &private_handle);
+}
+
+Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label, bool es256) {
+  if (role == kRootRole) return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label));
+  if (role == kLookupRole)
+    return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label));
+  return MakeKeyPair(session, label, es256);
+}
+
+}  // namespace
+
+Outcome<KeySet> FindKeys(Session& session) {
+  KeySet keys;
+  TRY(keys.roots, FindRole(session, CKO_SECRET_KEY, kRootRole));
+  if (keys.roots.empty()) return Missing(kRootRole);
+  TRY(auto lookups, FindRole(session, CKO_SECRET_KEY, kLookupRole));
+  if (lookups.empty()) return Missing(kLookupRole);
+  keys.lookup = lookups.rbegin()->second;
+  TRY(keys.token, FindSigningKeys(session, kTokenRole));
+  if (keys.token.empty()) return Missing(kTokenRole);
+  TRY(keys.audit, FindSigningKeys(session, kAuditRole));
+  if (keys.audit.empty()) return Missing(kAuditRole);
+  return keys;
+}
+
+Outcome<bool> HoldsOurKeys(Session& session) {
+  TRY(auto versions, FindRole(session, CKO_PUBLIC_KEY, kTokenRole));
+  return !versions.empty();
+}
+
+Outcome<MadeKeys> MakeMissingKeys(Session& session, bool es256) {
+  const struct {
+    std::string_view role;
+    CK_OBJECT_CLASS object_class;
+  } roles[] = {{kRootRole, CKO_SECRET_KEY},
+               {kLookupRole, CKO_SECRET_KEY},
+               {kAuditRole, CKO_PRIVATE_KEY},
+               // Last: its public half is what tells a complete token from an unfinished one.
+               {kTokenRole, CKO_PRIVATE_KEY}};
+  MadeKeys made;
+  for (const auto& [role, object_class] : roles) {
+    TRY(auto versions, FindRole(session, object_class, role));
+    for (const auto& [version, handle] : versions) made.existing.push_back(KeyLabel(role, version));
+    if (!versions.empty()) continue;
+    const std::string label = KeyLabel(role, 1);
+    TRYV(MakeKey(session, role, label, es256));
+    made.created.push_back(label);
+  }
+  return made;
+}
+
+}  // namespace claviger::hsm

@@ -1,0 +1,136 @@
+#include "hsm/key_templates.h"
+
+#include "base/bytes.h"
+
+namespace claviger::hsm {
+
+namespace {
+
+// PrintableString "edwards25519": the form that every tested module accepts, and reports for existing keys.
+constexpr uint8_t kEdwards25519[] = {0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9'};
+// OID 1.2.840.10045.3.1.7
+constexpr uint8_t kP256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+
+// What every stored private or secret key of ours has in common.
+Template& TokenKey(Template& key, std::string_view label) {
+  return key.Bool(CKA_TOKEN, true)
+      .Bool(CKA_PRIVATE, true)
+      .Bool(CKA_SENSITIVE, true)
+      .Bool(CKA_EXTRACTABLE, false)
+      .Text(CKA_LABEL, label)
+      .Text(CKA_ID, label);
+}
+
+// Without these two anybody logged in could switch further uses on, or copy the key with further uses.
+void Freeze(Template& key) { key.Bool(CKA_COPYABLE, false).Bool(CKA_MODIFIABLE, false); }
+
+}  // namespace
+
+Template RootKeyTemplate(std::string_view label) {
+  Template unwrapped;
+  unwrapped.Bool(CKA_EXTRACTABLE, false)
+      .Bool(CKA_SENSITIVE, true)
+      .Bool(CKA_TOKEN, false)
+      .Bool(CKA_WRAP, false);
+  Template key;
+  key.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_AES).Number(CKA_VALUE_LEN, kAesKeyBytes);
+  TokenKey(key, label)
+      .Bool(CKA_WRAP, true)
+      .Bool(CKA_UNWRAP, true)
+      .Bool(CKA_ENCRYPT, false)
+      .Bool(CKA_DECRYPT, false)
+      .Bool(CKA_SIGN, false)
+      .Bool(CKA_VERIFY, false)
+      .Bool(CKA_DERIVE, false)
+      .Nested(CKA_UNWRAP_TEMPLATE, std::move(unwrapped))
+      .Mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_AES_KEY_WRAP});
+  Freeze(key);
+  return key;
+}
+
+Template NewKekTemplate() {
+  Template key;
+  key.Number(CKA_CLASS, CKO_SECRET_KEY)
+      .Number(CKA_KEY_TYPE, CKK_AES)
+      .Number(CKA_VALUE_LEN, kAesKeyBytes)
+      .Bool(CKA_TOKEN, false)
+      .Bool(CKA_PRIVATE, true)
+      .Bool(CKA_SENSITIVE, true)
+      .Bool(CKA_EXTRACTABLE, true)
+      .Bool(CKA_WRAP, false)
+      .Bool(CKA_UNWRAP, false)
+      .Bool(CKA_ENCRYPT, false)
+      .Bool(CKA_DECRYPT, false)
+      .Bool(CKA_SIGN, false)
+      .Bool(CKA_VERIFY, false)
+      .Bool(CKA_DERIVE, false);
+  return key;
+}
+
+Template LoadedKekTemplate() {
+  Template key;
+  // No CKA_VALUE_LEN: SoftHSM takes it for an attempt to change the unwrapped key.
+  key.Number(CKA_CLASS, CKO_SECRET_KEY)
+      .Number(CKA_KEY_TYPE, CKK_AES)
+      .Bool(CKA_TOKEN, false)
+      .Bool(CKA_PRIVATE, true)
+      .Bool(CKA_SENSITIVE, true)
+      .Bool(CKA_EXTRACTABLE, false)
+      .Bool(CKA_WRAP, false)
+      .Bool(CKA_UNWRAP, false)
+      .Bool(CKA_ENCRYPT, true)
+      .Bool(CKA_DECRYPT, true)
+      .Bool(CKA_SIGN, false)
+      .Bool(CKA_VERIFY, false)
+      .Bool(CKA_DERIVE, false);
+  Freeze(key);
+  return key;
+}
+
+Template LookupKeyTemplate(std::string_view label) {
+  Template key;
+  key.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_GENERIC_SECRET).Number(CKA_VALUE_LEN, 32);
+  TokenKey(key, label)
+      .Bool(CKA_SIGN, true)
+      .Bool(CKA_VERIFY, false)
+      .Bool(CKA_ENCRYPT, false)
+      .Bool(CKA_DECRYPT, false)
+      .Bool(CKA_WRAP, false)
+      .Bool(CKA_UNWRAP, false)
+      .Bool(CKA_DERIVE, false)
+      .Mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_SHA256_HMAC});
+  Freeze(key);
+  return key;
+}
+
+Template SigningPublicTemplate(std::string_view label, bool es256) {
+  Template key;
+  key.Number(CKA_CLASS, CKO_PUBLIC_KEY)
+      .Number(CKA_KEY_TYPE, es256 ? CKK_EC : CKK_EC_EDWARDS)
+      .Data(CKA_EC_PARAMS, es256 ? ByteView(kP256) : ByteView(kEdwards25519))
+      .Bool(CKA_TOKEN, true)
+      // Public: which token holds our keys can be told before any PIN is spent.
+      .Bool(CKA_PRIVATE, false)
+      .Bool(CKA_VERIFY, true)
+      .Bool(CKA_WRAP, false)
+      .Bool(CKA_ENCRYPT, false)
+      .Text(CKA_LABEL, label)
+      .Text(CKA_ID, label);
+  Freeze(key);
+  return key;
+}
+
+Template SigningPrivateTemplate(std::string_view label, bool es256) {
+  Template key;
+  key.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, es256 ? CKK_EC : CKK_EC_EDWARDS);
+  TokenKey(key, label)
+      .Bool(CKA_SIGN, true)
+      .Bool(CKA_DECRYPT, false)
+      .Bool(CKA_UNWRAP, false)
+      .Bool(CKA_DERIVE, false)
+      .Mechanisms(CKA_ALLOWED_MECHANISMS, {es256 ? CKM_ECDSA : CKM_EDDSA});
+  Freeze(key);
+  return key;
+}
+
+}  // namespace claviger::hsm

@@ -1,0 +1,27 @@
+#pragma once
+// What each key of the hierarchy may do. Least use: a key does one job, is never readable, and its rights
+// cannot be widened later, not even by somebody who is logged in.
+
+#include <string_view>
+
+#include "hsm/template.h"
+
+namespace claviger::hsm {
+
+inline constexpr CK_ULONG kAesKeyBytes = 32;
+
+// The root: an AES-256 token key that only wraps and unwraps, and whose unwrap template forces whatever it
+// unwraps to be a sensitive, non-extractable session object.
+Template RootKeyTemplate(std::string_view label);
+
+// A KEK between generation and wrapping: an extractable session object that can be wrapped and nothing else.
+Template NewKekTemplate();
+// A KEK in use. It states exactly the values that the root's unwrap template demands; SoftHSM refuses
+// otherwise.
+Template LoadedKekTemplate();
+
+Template LookupKeyTemplate(std::string_view label);
+Template SigningPublicTemplate(std::string_view label, bool es256);
+Template SigningPrivateTemplate(std::string_view label, bool es256);
+
+}  // namespace claviger::hsm

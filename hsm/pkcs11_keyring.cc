@@ -1,0 +1,196 @@
+#include "hsm/pkcs11_keyring.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "crypto/random.h"
+#include "hsm/supervisor.h"
+
+namespace claviger::hsm {
+
+namespace {
+
+constexpr size_t kMaxMessageBytes = 64 * 1024;
+constexpr size_t kSealedDekBytes = 60;
+constexpr size_t kDekBytes = 32;
+constexpr std::chrono::seconds kFinalizeTimeout{5};
+
+class Pkcs11Keyring final : public crypto::Keyring {
+ public:
+  Pkcs11Keyring(const HsmConfig& config, std::shared_ptr<Module> module, const Clock& clock, Random& random,
+                const Log& log)
+      : config_(config),
+        module_(std::move(module)),
+        random_(random),
+        log_(log),
+        pool_({std::max(config.max_sessions, 2U), kMaxQueuedCalls}),
+        supervisor_(config, module_, pool_, clock, random, log) {}
+  ~Pkcs11Keyring() override;
+
+  Outcome<void> Start() { return supervisor_.Start(); }
+
+  Result<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity& identity) override;
+  Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
+  Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                              ByteView aad) override;
+  void ForgetKeks(const OrgId& org, const VaultId& vault) override;
+  Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
+  Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
+  Result<Bytes> Mac(ByteView message) override;
+  crypto::KeyringHealth Health() const override { return supervisor_.Health(); }
+
+ private:
+  static constexpr uint32_t kMaxQueuedCalls = 1024;
+
+  template <class T>
+  using Operation = std::function<Outcome<T>(Connection&)>;
+  template <class T>
+  Result<T> Perform(const Operation<T>& operation);
+  template <class T>
+  Outcome<T> RunOnce(const Supervisor::ConnectionPtr& connection, const Operation<T>& operation,
+                     SteadyTime deadline);
+  SteadyTime Deadline() const { return std::chrono::steady_clock::now() + config_.operation_timeout; }
+  Iv NewIv();
+
+  const HsmConfig config_;
+  const std::shared_ptr<Module> module_;
+  Random& random_;
+  const Log& log_;
+  CallPool pool_;
+  Supervisor supervisor_;  // before the pool it uses goes
+};
+
+// Runs in main(), after all users were joined. If a call still hangs inside, C_Finalize would crash: the
+// module is left as it is, for the end of the process.
+Pkcs11Keyring::~Pkcs11Keyring() {
+  supervisor_.Stop();
+  auto finalize = std::make_shared<CallFor<bool>>([module = module_] {
+    module->Finalize();
+    return true;
+  });
+  const auto now = std::chrono::steady_clock::now();
+  const auto ending = pool_.RunAlone(finalize, now + config_.operation_timeout,
+                                     now + config_.operation_timeout + kFinalizeTimeout);
+  if (ending != CallPool::Ending::kDone) log_.Warn("hsm_module_hangs_at_shutdown");
+}
+
+Iv Pkcs11Keyring::NewIv() {
+  Iv iv;
+  random_.Fill(iv);
+  return iv;
+}
+
+template <class T>
+Outcome<T> Pkcs11Keyring::RunOnce(const Supervisor::ConnectionPtr& connection, const Operation<T>& operation,
+                                  SteadyTime deadline) {
+  auto call =
+      std::make_shared<CallFor<Outcome<T>>>([connection, operation] { return operation(*connection); });
+  const auto start_by = std::min(deadline, std::chrono::steady_clock::now() + config_.acquire_timeout);
+  switch (pool_.Run(call, start_by, deadline)) {
+    case CallPool::Ending::kDone:
+      return call->Take();
+    case CallPool::Ending::kBusy:
+      return Failure{Remedy::kBusy, CKR_OK, "no HSM session became free in time"};
+    case CallPool::Ending::kHung:
+      break;
+  }
+  supervisor_.ReportHang();
+  return Failure{Remedy::kBusy, CKR_OK, "a call into the module does not return"};
+}
+
+// Every verb is idempotent, so each remedy is tried once: another session or a fresh handle, and a new (or
+// proven) connection. A second dead handle in a row means that the login went with them.
+template <class T>
+Result<T> Pkcs11Keyring::Perform(const Operation<T>& operation) {
+  const SteadyTime deadline = Deadline();
+  bool retried = false;
+  bool settled = false;
+  while (true) {
+    auto connection = supervisor_.Current(deadline);
+    if (!connection) return ToError(connection.error());
+    auto outcome = RunOnce(connection.value(), operation, deadline);
+    if (outcome) return std::move(outcome).value();
+    Failure failure = std::move(outcome).error();
+    if (failure.remedy == Remedy::kRetry && std::exchange(retried, true)) failure.remedy = Remedy::kReconnect;
+    if (failure.remedy == Remedy::kRetry) continue;
+    if (failure.remedy != Remedy::kReconnect && failure.remedy != Remedy::kDoubt) return ToError(failure);
+    supervisor_.Settle(connection.value(), failure, deadline);
+    if (std::exchange(settled, true)) return ToError(failure);
+  }
+}
+
+Result<crypto::WrappedKek> Pkcs11Keyring::GenerateKek(const crypto::KekIdentity& identity) {
+  return Perform<crypto::WrappedKek>(
+      [identity, iv = NewIv()](Connection& connection) { return connection.GenerateKek(identity, iv); });
+}
+
+Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::WrappedKek& kek, ByteView aad) {
+  struct Input {
+    crypto::WrappedKek kek;
+    Bytes aad;
+    Iv iv;
+    SecretBytes mask;
+  };
+  auto input =
+      std::make_shared<Input>(Input{kek, Bytes(aad.begin(), aad.end()), NewIv(), SecretBytes(kDekBytes)});
+  random_.Fill({input->mask.data(), input->mask.size()});
+  return Perform<NewDek>([input = std::shared_ptr<const Input>(std::move(input))](Connection& connection) {
+    return connection.GenerateDek(input->kek, input->aad, input->iv, input->mask.View());
+  });
+}
+
+Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                                           ByteView aad) {
+  if (sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
+  struct Input {
+    crypto::WrappedKek kek;
+    crypto::SealedDek sealed;
+    Bytes aad;
+  };
+  auto input = std::make_shared<const Input>(Input{kek, sealed, Bytes(aad.begin(), aad.end())});
+  return Perform<crypto::Dek>(
+      [input](Connection& connection) { return connection.OpenDek(input->kek, input->sealed, input->aad); });
+}
+
+void Pkcs11Keyring::ForgetKeks(const OrgId& org, const VaultId& vault) {
+  // A connection that is being replaced loses all its keys anyhow.
+  const auto connection = supervisor_.Current(std::chrono::steady_clock::now());
+  if (connection) connection.value()->Forget(org, vault);
+}
+
+Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView message) {
+  if (message.size() > kMaxMessageBytes) return Internal("message too long to sign");
+  auto input = std::make_shared<const Bytes>(message.begin(), message.end());
+  return Perform<crypto::Signature>(
+      [which, input](Connection& connection) { return connection.Sign(which, *input); });
+}
+
+Result<std::vector<crypto::PublicKey>> Pkcs11Keyring::PublicKeys(crypto::SigningKey which) {
+  const auto connection = supervisor_.Current(Deadline());
+  if (!connection) return ToError(connection.error());
+  std::vector<crypto::PublicKey> published;
+  for (const SigningKeyPair& pair : connection.value()->Keys(which)) published.push_back(pair.published);
+  return published;
+}
+
+Result<Bytes> Pkcs11Keyring::Mac(ByteView message) {
+  auto input = std::make_shared<const SecretBytes>(message);
+  return Perform<Bytes>([input](Connection& connection) { return connection.Mac(input->View()); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<crypto::Keyring>> OpenKeyring(const HsmConfig& config, const Clock& clock,
+                                                     Random& random, const Log& log) {
+  auto module = Module::Load(config);
+  if (!module) return ToError(module.error());
+  auto keyring = std::make_unique<Pkcs11Keyring>(config, std::move(module).value(), clock, random, log);
+  if (auto started = keyring->Start(); !started) return ToError(started.error());
+  if (!crypto::SystemRandom::IsPinned()) {
+    return Internal("the PKCS#11 module replaced OpenSSL's random number generator");
+  }
+  return std::unique_ptr<crypto::Keyring>(std::move(keyring));
+}
+
+}  // namespace claviger::hsm

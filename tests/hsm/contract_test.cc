@@ -1,0 +1,264 @@
+// What crypto/keyring.h promises, on a real PKCS#11 module.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "crypto/jws.h"
+#include "tests/hsm/backend.h"
+
+using namespace claviger;
+using namespace claviger::hsm;
+using namespace claviger::hsm::tests;
+using crypto::SigningKey;
+
+namespace {
+
+struct Fixture {
+  Kit kit;
+  HsmConfig config = FreshToken();
+  std::unique_ptr<crypto::Keyring> keyring;
+
+  Fixture() {
+    kit.Initialize(config);
+    keyring = kit.Open(config);
+  }
+  crypto::KekIdentity NewIdentity(uint32_t version = 1) {
+    return {OrgId{NewUuidV7(kit.clock, kit.random)}, VaultId{NewUuidV7(kit.clock, kit.random)}, version};
+  }
+  crypto::WrappedKek NewKek() { return keyring->GenerateKek(NewIdentity()).value(); }
+};
+
+const ByteView kAad = AsBytes("what the row claims to be");
+
+template <class T>
+void CheckFails(const Result<T>& result, ErrorKind kind) {
+  REQUIRE_FALSE(result);
+  CHECK_MESSAGE(result.error().kind == kind, result.error().cause);
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "A data key opens again with the same AAD, and only with it") {
+  const auto kek = NewKek();
+  const auto made = keyring->GenerateDek(kek, kAad);
+  REQUIRE(made);
+  CHECK(made.value().dek.key.size() == 32);
+  CHECK(made.value().sealed.bytes.size() == 60);
+
+  const auto opened = keyring->OpenDek(kek, made.value().sealed, kAad);
+  REQUIRE(opened);
+  CHECK(opened.value().key == made.value().dek.key);
+  CheckFails(keyring->OpenDek(kek, made.value().sealed, AsBytes("another row")), ErrorKind::kIntegrity);
+  CheckFails(keyring->OpenDek(kek, made.value().sealed, {}), ErrorKind::kIntegrity);
+  CHECK(keyring->OpenDek(kek, made.value().sealed, kAad));
+}
+
+TEST_CASE_FIXTURE(Fixture, "Every byte of a sealed data key is protected") {
+  const auto kek = NewKek();
+  const auto sealed = keyring->GenerateDek(kek, kAad).value().sealed;
+  for (size_t i = 0; i < sealed.bytes.size(); ++i) {
+    auto edited = sealed;
+    edited.bytes[i] ^= 0x01;
+    CheckFails(keyring->OpenDek(kek, edited, kAad), ErrorKind::kIntegrity);
+  }
+  auto shorter = sealed;
+  shorter.bytes.pop_back();
+  CheckFails(keyring->OpenDek(kek, shorter, kAad), ErrorKind::kIntegrity);
+  auto longer = sealed;
+  longer.bytes.push_back(0);
+  CheckFails(keyring->OpenDek(kek, longer, kAad), ErrorKind::kIntegrity);
+  CheckFails(keyring->OpenDek(kek, {}, kAad), ErrorKind::kIntegrity);
+  CHECK(keyring->Health().state == crypto::KeyringHealth::State::kOk);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Data keys and IVs never repeat") {
+  const auto kek = NewKek();
+  std::set<Bytes> keys;
+  std::set<Bytes> ivs;
+  for (int i = 0; i < 200; ++i) {
+    const auto made = keyring->GenerateDek(kek, kAad).value();
+    keys.emplace(made.dek.key.View().begin(), made.dek.key.View().end());
+    ivs.emplace(made.sealed.bytes.begin(), made.sealed.bytes.begin() + 12);
+  }
+  CHECK(keys.size() == 200);
+  CHECK(ivs.size() == 200);
+}
+
+TEST_CASE_FIXTURE(Fixture, "A wrapped KEK has the documented shape and outlives the keyring") {
+  const auto identity = NewIdentity(7);
+  const auto kek = keyring->GenerateKek(identity).value();
+  CHECK(kek.identity == identity);
+  CHECK(kek.root_version == 1);
+  CHECK(kek.blob.size() == 40);
+  CHECK(kek.check.size() == 44);
+  const auto made = keyring->GenerateDek(kek, kAad).value();
+
+  keyring.reset();
+  keyring = kit.Open(config);
+  CHECK(keyring->Health().cached_keks == 0);
+  const auto opened = keyring->OpenDek(kek, made.sealed, kAad);
+  REQUIRE(opened);
+  CHECK(opened.value().key == made.dek.key);
+  CHECK(keyring->Health().cached_keks == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "A KEK row that was edited or moved never opens, cached or not") {
+  const auto kek = NewKek();
+  const auto other = NewKek();
+  const auto sealed = keyring->GenerateDek(kek, kAad).value().sealed;
+  std::vector<crypto::WrappedKek> forgeries;
+  const auto forge = [&](auto&& edit) {
+    forgeries.push_back(kek);
+    edit(forgeries.back());
+  };
+  for (size_t i = 0; i < kek.blob.size(); i += 3) forge([&](auto& row) { row.blob[i] ^= 0x80; });
+  for (size_t i = 0; i < kek.check.size(); i += 3) forge([&](auto& row) { row.check[i] ^= 0x80; });
+  forge([&](auto& row) { row.blob = other.blob; });
+  forge([&](auto& row) { row.check = other.check; });
+  forge([&](auto& row) { row.identity.org = other.identity.org; });
+  forge([&](auto& row) { row.identity.vault = other.identity.vault; });
+  forge([&](auto& row) { row.identity.version = 2; });
+  forge([&](auto& row) { row.root_version = 2; });
+  forge([&](auto& row) { row.blob.clear(); });
+  forge([&](auto& row) { row.blob.resize(48); });
+  forge([&](auto& row) { row.check.clear(); });
+  forge([&](auto& row) { row.check.pop_back(); });
+
+  for (const bool cached : {true, false}) {
+    CAPTURE(cached);
+    if (!cached) keyring->ForgetKeks(kek.identity.org, kek.identity.vault);
+    for (const auto& forgery : forgeries) {
+      CheckFails(keyring->OpenDek(forgery, sealed, kAad), ErrorKind::kIntegrity);
+      CheckFails(keyring->GenerateDek(forgery, kAad), ErrorKind::kIntegrity);
+    }
+  }
+  CHECK(keyring->OpenDek(kek, sealed, kAad));
+  // A whole foreign row is honest in itself, but its key opens nothing here.
+  CheckFails(keyring->OpenDek(other, sealed, kAad), ErrorKind::kIntegrity);
+}
+
+TEST_CASE_FIXTURE(Fixture, "Forgetting a vault drops all versions of its KEK and nothing else") {
+  const auto first = NewKek();
+  auto identity = first.identity;
+  identity.version = 2;
+  const auto second = keyring->GenerateKek(identity).value();
+  const auto other = NewKek();
+  CHECK(keyring->Health().cached_keks == 3);
+  keyring->ForgetKeks(first.identity.org, first.identity.vault);
+  CHECK(keyring->Health().cached_keks == 1);
+  keyring->ForgetKeks(first.identity.org, other.identity.vault);
+  CHECK(keyring->Health().cached_keks == 1);
+  CHECK(keyring->GenerateDek(second, kAad));
+}
+
+TEST_CASE("No more KEKs stay loaded than configured, and evicted ones load again") {
+  Kit kit;
+  HsmConfig config = FreshToken();
+  config.max_cached_keks = 4;
+  kit.Initialize(config);
+  const auto keyring = kit.Open(config);
+  std::vector<crypto::WrappedKek> keks;
+  std::vector<crypto::SealedDek> sealed;
+  for (int i = 0; i < 10; ++i) {
+    const crypto::KekIdentity identity{OrgId{NewUuidV7(kit.clock, kit.random)},
+                                       VaultId{NewUuidV7(kit.clock, kit.random)}, 1};
+    keks.push_back(keyring->GenerateKek(identity).value());
+    sealed.push_back(keyring->GenerateDek(keks.back(), kAad).value().sealed);
+    CHECK(keyring->Health().cached_keks <= 4);
+  }
+  for (size_t i = 0; i < keks.size(); ++i) CHECK(keyring->OpenDek(keks[i], sealed[i], kAad));
+  CHECK(keyring->Health().cached_keks == 4);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "Signatures verify in software under the published key, and each role has its own") {
+  for (const SigningKey which : {SigningKey::kToken, SigningKey::kAudit}) {
+    const auto published = keyring->PublicKeys(which).value();
+    REQUIRE(published.size() == 1);
+    CHECK(published[0].kid == (which == SigningKey::kToken ? "claviger-token-v1" : "claviger-audit-v1"));
+    const std::string messages[] = {"", "header.payload", std::string(65536, 'x')};
+    for (const std::string& message : messages) {
+      const auto signature = keyring->Sign(which, AsBytes(message));
+      REQUIRE(signature);
+      CHECK(signature.value().kid == published[0].kid);
+      CHECK(signature.value().bytes.size() == 64);
+      CHECK(crypto::VerifySignature(published[0], AsBytes(message), signature.value().bytes));
+      CHECK_FALSE(crypto::VerifySignature(published[0], AsBytes(message + "!"), signature.value().bytes));
+    }
+  }
+  CHECK(keyring->PublicKeys(SigningKey::kToken).value()[0].raw !=
+        keyring->PublicKeys(SigningKey::kAudit).value()[0].raw);
+}
+
+TEST_CASE_FIXTURE(Fixture, "A message beyond 64 KiB is not signed") {
+  CheckFails(keyring->Sign(SigningKey::kToken, Bytes(65537)), ErrorKind::kInternal);
+}
+
+TEST_CASE_FIXTURE(Fixture, "A MAC depends on the message and on the installation's key alone") {
+  const auto mac = keyring->Mac(AsBytes("1ck_something")).value();
+  CHECK(mac.size() == 32);
+  CHECK(keyring->Mac(AsBytes("1ck_something")).value() == mac);
+  CHECK(keyring->Mac(AsBytes("1ck_somethinh")).value() != mac);
+  CHECK(keyring->Mac({}).value() != mac);
+  keyring.reset();
+  keyring = kit.Open(config);
+  CHECK(keyring->Mac(AsBytes("1ck_something")).value() == mac);
+}
+
+TEST_CASE("Initialising makes every key once and finds it afterwards") {
+  Kit kit;
+  const auto again = InitializeToken(FreshToken(), kit.clock, kit.random, kit.log);
+  REQUIRE(again);
+  const auto third = InitializeToken(FreshToken(), kit.clock, kit.random, kit.log);
+  REQUIRE(third);
+  CHECK(third.value().created.empty());
+  const std::set<std::string> existing(third.value().existing.begin(), third.value().existing.end());
+  CHECK(existing == std::set<std::string>{"claviger-root-v1", "claviger-lookup-v1", "claviger-audit-v1",
+                                          "claviger-token-v1"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "Health names module and token and counts what is held") {
+  const auto health = keyring->Health();
+  CHECK(health.state == crypto::KeyringHealth::State::kOk);
+  CHECK_FALSE(health.provider.empty());
+  CHECK(health.token_label == config.token_labels[0]);
+  CHECK_FALSE(health.token_serial.empty());
+  CHECK(health.sessions_total >= 3);
+  CHECK(health.sessions_in_use == 0);
+  CHECK(health.generation == 1);
+  CHECK(health.last_ok_at.has_value());
+  CHECK(health.last_error.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "Eight threads share keys, cache and sessions without a wrong answer") {
+  std::vector<crypto::WrappedKek> keks;
+  std::vector<crypto::Keyring::NewDek> deks;
+  for (int i = 0; i < 6; ++i) {
+    keks.push_back(NewKek());
+    deks.push_back(keyring->GenerateDek(keks.back(), kAad).value());
+  }
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 150; ++i) {
+        const size_t which = (t + i) % keks.size();
+        const auto opened = keyring->OpenDek(keks[which], deks[which].sealed, kAad);
+        if (!opened || !(opened.value().key == deks[which].dek.key)) ++wrong;
+        if (i % 10 == t) keyring->ForgetKeks(keks[which].identity.org, keks[which].identity.vault);
+        if (i % 25 == t && !keyring->Sign(SigningKey::kToken, kAad)) ++wrong;
+        auto forged = deks[which].sealed;
+        forged.bytes[20] ^= 1;
+        if (i % 30 == t && keyring->OpenDek(keks[which], forged, kAad)) ++wrong;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(keyring->Health().sessions_in_use == 0);
+}
