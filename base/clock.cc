@@ -100,7 +100,11 @@ std::optional<Time> ParseTime(std::string_view text) {
   if (!fraction) return std::nullopt;
   const auto offset = TakeOffset(text);
   if (!offset || !text.empty()) return std::nullopt;
-  return Time{*date} + *time_of_day + *fraction - *offset;
+  const Time time = Time{*date} + *time_of_day + *fraction - *offset;
+  // The offset may carry it over the edge of what four digits of year can print.
+  const std::chrono::year_month_day in_utc{std::chrono::floor<std::chrono::days>(time)};
+  if (in_utc.year() < std::chrono::year{0} || in_utc.year() > std::chrono::year{9999}) return std::nullopt;
+  return time;
 }
 
 }  // namespace claviger

@@ -28,7 +28,7 @@ class SystemClock final : public Clock {
 // RFC 3339 in UTC with exactly six fractional digits: "2026-02-27T12:00:00.000000Z".
 std::string FormatTime(Time time);
 // RFC 3339 with any zone offset and up to nine fractional digits (truncated to microseconds); nullopt
-// otherwise. Leap seconds (":60") are refused.
+// otherwise. Leap seconds (":60") are refused, and so are times outside the years 0 to 9999 in UTC.
 std::optional<Time> ParseTime(std::string_view text);
 // Whole seconds since 1970, as JWT's NumericDate.
 inline int64_t UnixSeconds(Time time) {
