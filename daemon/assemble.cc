@@ -21,6 +21,7 @@ namespace {
 Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
   TRY(auto lease, pool.Acquire());
   TRYV(schema::CheckSchema(*lease, schema::BuiltInMigrations()));
+  TRYV(schema::CheckRuntimeRole(*lease));
   return LoadSystemKek(*lease);
 }
 
@@ -30,7 +31,9 @@ Outcome<crypto::WrappedKek> AwaitDatabase(Startup& startup, schema::Pool& pool) 
   // Reached, but not as it should be.
   Refusal refusal = kek.error();
   const ErrorKind kind = refusal.error.kind;
-  if (kind == ErrorKind::kConflict || kind == ErrorKind::kNotFound) refusal.code = ExitCode::kSchema;
+  if (kind == ErrorKind::kConflict || kind == ErrorKind::kNotFound || kind == ErrorKind::kForbidden) {
+    refusal.code = ExitCode::kSchema;
+  }
   return refusal;
 }
 
@@ -54,10 +57,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   crypto::SystemRandom random;  // before the PKCS#11 module is loaded
   TRY(auto keyring,
       startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm::OpenKeyring(config.hsm, clock, random, log); }));
-  if (!crypto::SystemRandom::IsPinned()) {
-    return Refusal{ExitCode::kHsm, Internal("the PKCS#11 module replaced the random generator")};
-  }
   TRY(auto token_keys, Stage(ExitCode::kHsm, keyring->PublicKeys(crypto::SigningKey::kToken)));
+  TRY(const auto published, Stage(ExitCode::kHsm, ReadPublishedKeys(*keyring)));
 
   schema::Pool pool(config.database, log);
   TRY(const auto system_kek, AwaitDatabase(startup, pool));
@@ -68,11 +69,12 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::ChangeFeed feed(config.database, authenticator, clock, log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker(pool, *keyring, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, log, *keyring, pool,
-                                                                  authenticator, audit})));
+  api::Readiness readiness(config.database, *keyring, audit, clock, log);
+  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, pool,
+                                                                  authenticator, audit, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
-  api::Pipeline pipeline(api::Router(nouns->Routes()), authenticator, audit, workers, hashers, log);
+  api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, audit, workers, hashers, log);
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
                                    config.http,
@@ -86,15 +88,15 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
 
   feed.Start();
   linker.Start();
-  nouns->readiness().Start();
+  readiness.Start();
   server->Start();
   Announce(config, *server, log);
   manager.Ready();
   Supervise(*server, signals, manager, log);
 
   manager.Stopping();
+  readiness.SetDraining();
   log.Info("stopping");
-  nouns->readiness().SetDraining();
   const bool delivered = server->Drain(config.drain_timeout);
   if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
   workers.Stop();  // jobs refer to the pipeline and the nouns

@@ -62,9 +62,10 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const crypto::TokenVerifier verifier(config.issuer, {});
   api::Authenticator authenticator(pool, clock, verifier);
   api::AuditLog audit(pool, clock, random, log, 1);
-  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, log, keyring, pool,
-                                                                  authenticator, audit})));
-  const auto routes = nouns->Routes();
+  const api::Readiness readiness(config.database, keyring, audit, clock, log);
+  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, pool,
+                                                                  authenticator, audit, readiness})));
+  const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/commands.h"
 #include "daemon/protection.h"
+#include "daemon/version.h"
 
 namespace claviger::daemon {
 namespace {
@@ -64,7 +65,7 @@ Outcome<void> Execute(const Command& command, const CommandLine& line) {
 Outcome<void> Dispatch(int argc, char** argv) {
   TRY(const CommandLine line, ParseCommandLine(argc, argv));
   if (line.command == "version") {
-    fmt::print("clavigerd {}\n", CLAVIGER_VERSION);
+    fmt::print("clavigerd {}\n", kVersion);
     return boost::outcome_v2::success();
   }
   const auto command = std::find_if(kCommands.begin(), kCommands.end(),
@@ -79,11 +80,11 @@ Outcome<void> Dispatch(int argc, char** argv) {
   return boost::outcome_v2::success();
 }
 
-// The sentence for callers of the API says little on purpose; whoever starts the daemon gets the cause.
+// The sentences for callers of the API say little on purpose; whoever starts the daemon gets the cause.
 std::string Sentence(const Error& error) {
-  const bool generic = error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kInternal;
-  if (generic && !error.cause.empty()) return error.cause;
-  return error.cause.empty() ? error.detail : error.detail + " (" + error.cause + ")";
+  const bool generic = error.detail == Unavailable({}).detail || error.detail == Internal({}).detail;
+  if (error.cause.empty()) return error.detail;
+  return generic ? error.cause : error.detail + " (" + error.cause + ")";
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 // The product's nouns, built over the kernel's parts; their routes together are the route table.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/audit/audit.h"
+#include "api/auth/auth.h"
 #include "api/health/health.h"
-#include "api/health/readiness.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/vaults/vaults.h"
@@ -19,28 +21,37 @@ struct NounParts {
   const Config& config;
   const Clock& clock;
   Random& random;
-  const Log& log;
   crypto::Keyring& keyring;
   schema::Pool& pool;
   api::Authenticator& authenticator;
   api::AuditLog& audit;
+  const api::Readiness& readiness;
 };
+
+// The public keys that routes publish.
+struct PublishedKeys {
+  api::TokenKeyDocuments token;
+  std::string audit;  // JWKS
+};
+Result<PublishedKeys> ReadPublishedKeys(crypto::Keyring& keyring);
 
 class Nouns {
  public:
+  // Fails if the memory for a password hash is not there.
   static Result<std::unique_ptr<Nouns>> Create(const NounParts& parts);
   // The handlers refer to this object.
-  std::vector<api::Route> Routes();
-  // To be started with the daemon, and told when it drains.
-  api::Readiness& readiness() { return readiness_; }
+  std::vector<api::Route> Routes(const PublishedKeys& keys);
 
  private:
-  explicit Nouns(const NounParts& parts);
+  Nouns(const NounParts& parts, std::unique_ptr<api::Auth> auth);
+
+  const Signup signup_;
   const Clock& clock_;
-  api::Readiness readiness_;
   api::Health health_;
+  std::unique_ptr<api::Auth> auth_;
   api::Vaults vaults_;
   api::Secrets secrets_;
+  api::AuditTrail trail_;
 };
 
 }  // namespace claviger::daemon
