@@ -25,19 +25,28 @@ SecretBytes TakeSecret(std::string&& text) {
   return secret;
 }
 
-// The parsed body holds the value as well.
-void WipeMember(Json& object, const char* name) {
-  const auto member = object.find(name);
-  if (member == object.end() || !member->is_string()) return;
-  auto& text = member->get_ref<std::string&>();
-  Wipe(text.data(), text.size());
-}
-
 void CheckPutRules(const PutSecretRequest& request, Time now, ObjectReader& reader) {
   if (request.type && !IsSecretType(*request.type)) reader.Refuse("type", "is not a known secret type");
   if (request.expires_at && *request.expires_at <= now) {
     reader.Refuse("expires_at", "must lie in the future");
   }
+}
+
+Result<PutSecretRequest> ReadPutSecret(const Json& json, Time now) {
+  ObjectReader reader(json);
+  PutSecretRequest request;
+  request.value = TakeSecret(reader.RawString("value", 1, kMaxSecretBodyBytes));
+  reader.OptionalString("type", 1, 32, request.type);
+  std::optional<std::string> metadata;
+  reader.OptionalObject("metadata", kMaxSecretMetadataBytes, metadata);
+  if (metadata) request.metadata = std::move(*metadata);
+  reader.OptionalTime("expires_at", request.expires_at);
+  std::optional<int64_t> max_access_count;
+  reader.OptionalInt("max_access_count", 0, std::numeric_limits<int32_t>::max(), max_access_count);
+  request.max_access_count = static_cast<uint32_t>(max_access_count.value_or(0));
+  CheckPutRules(request, now, reader);
+  TRYV(reader.Finish());
+  return request;
 }
 
 }  // namespace
@@ -55,20 +64,8 @@ bool IsSecretPath(std::string_view path) {
 
 Result<PutSecretRequest> DecodePutSecret(std::string_view body, Time now) {
   TRY(auto json, ParseJsonObject(body));
-  ObjectReader reader(json);
-  PutSecretRequest request;
-  request.value = TakeSecret(reader.String("value", 1, kMaxSecretBodyBytes));
-  WipeMember(json, "value");
-  reader.OptionalString("type", 1, 32, request.type);
-  std::optional<std::string> metadata;
-  reader.OptionalObject("metadata", kMaxSecretMetadataBytes, metadata);
-  if (metadata) request.metadata = std::move(*metadata);
-  reader.OptionalTime("expires_at", request.expires_at);
-  std::optional<int64_t> max_access_count;
-  reader.OptionalInt("max_access_count", 0, std::numeric_limits<int32_t>::max(), max_access_count);
-  request.max_access_count = static_cast<uint32_t>(max_access_count.value_or(0));
-  CheckPutRules(request, now, reader);
-  TRYV(reader.Finish());
+  auto request = ReadPutSecret(json, now);
+  WipeStrings(json);  // it holds the value as well
   return request;
 }
 
@@ -79,7 +76,7 @@ std::string EncodePutSecret(const PutSecretRequest& request) {
   if (request.expires_at) json["expires_at"] = FormatTime(*request.expires_at);
   if (request.max_access_count > 0) json["max_access_count"] = request.max_access_count;
   std::string body = DumpJson(json);
-  WipeMember(json, "value");
+  WipeStrings(json);
   return body;
 }
 
@@ -137,7 +134,7 @@ Result<std::string> EncodeSecret(const Secret& secret) {
   json["cmek_encrypted"] = false;
   json["value"] = secret.value.Text();
   std::string body = DumpJson(json);
-  WipeMember(json, "value");
+  WipeStrings(json);
   return body;
 }
 
@@ -148,8 +145,8 @@ Result<Secret> DecodeSecret(std::string_view body) {
   secret.about = std::move(about);
   ObjectReader reader(json);
   secret.created_by = reader.String("created_by", 1, 64);
-  secret.value = TakeSecret(reader.String("value", 1, kMaxSecretBodyBytes));
-  WipeMember(json, "value");
+  secret.value = TakeSecret(reader.RawString("value", 1, kMaxSecretBodyBytes));
+  WipeStrings(json);
   TRYV(reader.Finish());
   return secret;
 }
