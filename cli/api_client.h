@@ -1,0 +1,46 @@
+#pragma once
+// The daemon's API as JSON in and out. Refusals come back as Errors: the kind from the HTTP status, the
+// detail from the problem body, with the request's id for the operator's log.
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "api/json/json.h"
+#include "base/error.h"
+#include "base/secret_bytes.h"
+#include "cli/http_client.h"
+
+namespace claviger::cli {
+
+using api::Json;
+
+class ApiClient {
+ public:
+  ApiClient(HttpClient http, SecretBytes token) : http_(std::move(http)), token_(std::move(token)) {}
+
+  // `target` begins with /v1 and is percent-encoded.
+  Result<Json> Get(std::string target) { return Call("GET", std::move(target), {}); }
+  Result<Json> Post(std::string target, const Json& body);
+  // For secrets: their JSON text stays in memory that is wiped.
+  Result<SecretBytes> GetText(std::string target) { return Send("GET", std::move(target), {}); }
+  Result<Json> PutText(std::string target, std::string_view body);
+  Status Delete(std::string target);
+  const std::string& url() const { return http_.url(); }
+
+ private:
+  // The body of a 2xx answer.
+  Result<SecretBytes> Send(std::string method, std::string target, std::string_view body);
+  Result<Json> Call(std::string method, std::string target, std::string_view body);
+  HttpClient http_;
+  SecretBytes token_;
+};
+
+// A member's text, "" if it is absent or not a string; a number as its digits.
+std::string TextOf(const Json& object, const char* name);
+// The elements of the named array; kInternal if the answer has none.
+Result<Json> ListOf(Json answer, const char* name);
+
+// "?a=b&c=d" of the fields that have a value.
+std::string QueryString(const std::vector<std::pair<const char*, std::string>>& fields);
+
+}  // namespace claviger::cli

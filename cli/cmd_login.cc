@@ -1,0 +1,110 @@
+// signup and login: both end with a stored session.
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/context.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/password_input.h"
+#include "cli/wiping.h"
+
+namespace claviger::cli {
+namespace {
+
+struct LoginOptions {
+  std::string email;
+  std::string display_name;
+  PasswordOptions password;
+};
+
+// `expires_in` tells the truth; without it the shortest life a token can have is assumed.
+Time ExpiryOf(const Json& answer) {
+  const auto found = answer.find("expires_in");
+  const int64_t seconds = found != answer.end() && found->is_number_integer() ? found->get<int64_t>() : 60;
+  return SystemClock().Now() + std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 86'400));
+}
+
+// The token of an answer, wiped there; empty if the answer has none.
+SecretBytes TakeToken(Json& answer) {
+  const auto found = answer.find("access_token");
+  if (found == answer.end() || !found->is_string()) return {};
+  std::string& text = found->get_ref<std::string&>();
+  const Wiping wiping(text);
+  return SecretBytes(text);
+}
+
+Result<int> Store(const Context& context, const Context::Server& server, const std::string& email,
+                  SecretBytes token, Time expires_at) {
+  TRY(const SessionFile file, SessionFile::Locate());
+  TRYV(file.Save({server.url, server.ca_file, email, std::move(token), expires_at}));
+  if (context.json()) {
+    PrintJson({{"url", server.url}, {"email", email}, {"expires_at", FormatTime(expires_at)}});
+  } else {
+    Notice("Logged in at " + server.url + " as " + email + " until " + FormatTime(expires_at));
+  }
+  return kExitOk;
+}
+
+Result<Json> SendPassword(const Context& context, const Context::Server& server, const char* target,
+                          Json body, const SecretBytes& password) {
+  TRY(ApiClient api, context.Connect(server, {}));
+  body["password"] = password.Text();
+  auto answer = api.Post(target, body);
+  std::string& copy = body["password"].get_ref<std::string&>();
+  Wipe(copy.data(), copy.size());
+  return answer;
+}
+
+Result<int> Login(const Context& context, const LoginOptions& options) {
+  TRY(const Context::Server server, context.ResolveServer());
+  TRY(const SecretBytes password, ReadPassword(options.password, false));
+  TRY(Json answer, SendPassword(context, server, "/v1/auth/token", {{"email", options.email}}, password));
+  const Time expires_at = ExpiryOf(answer);
+  SecretBytes token = TakeToken(answer);
+  if (token.empty()) {
+    return MakeError(ErrorKind::kForbidden,
+                     "This account needs a second factor, which this program cannot give");
+  }
+  return Store(context, server, options.email, std::move(token), expires_at);
+}
+
+Result<int> Signup(const Context& context, const LoginOptions& options) {
+  TRY(const Context::Server server, context.ResolveServer());
+  TRY(const SecretBytes password, ReadPassword(options.password, true));
+  Json body = {{"email", options.email}};
+  if (!options.display_name.empty()) body["display_name"] = options.display_name;
+  TRY(Json answer, SendPassword(context, server, "/v1/auth/signup", std::move(body), password));
+  const Time expires_at = ExpiryOf(answer);
+  SecretBytes token = TakeToken(answer);
+  if (!token.empty()) return Store(context, server, options.email, std::move(token), expires_at);
+  // Where the server sends mail, the account begins with the link in it.
+  if (context.json()) {
+    PrintJson(answer);
+  } else {
+    Notice(TextOf(answer, "message"));
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddLogin(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<LoginOptions>();
+  auto* login = app.add_subcommand("login", "Log in and store the session");
+  login->add_option("--email", options->email, "The account")->required();
+  AddPasswordOptions(*login, options->password);
+  Choose(login, chosen, options, Login);
+}
+
+void AddSignup(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<LoginOptions>();
+  auto* signup = app.add_subcommand("signup", "Create an account and log in");
+  signup->add_option("--email", options->email, "The account")->required();
+  signup->add_option("--display-name", options->display_name, "How others see you");
+  AddPasswordOptions(*signup, options->password);
+  Choose(signup, chosen, options, Signup);
+}
+
+}  // namespace claviger::cli

@@ -1,0 +1,35 @@
+#include <array>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+
+namespace claviger::cli {
+
+void AddSignup(CLI::App& app, Action& chosen);
+void AddLogin(CLI::App& app, Action& chosen);
+void AddLogout(CLI::App& app, Action& chosen);
+void AddWhoami(CLI::App& app, Action& chosen);
+void AddVault(CLI::App& app, Action& chosen);
+void AddSecret(CLI::App& app, Action& chosen);
+void AddRun(CLI::App& app, Action& chosen);
+void AddAudit(CLI::App& app, Action& chosen);
+void AddHealth(CLI::App& app, Action& chosen);
+void AddCompletion(CLI::App& app, Action& chosen);
+void AddVersion(CLI::App& app, Action& chosen);
+
+std::span<const Command> Commands() {
+  static constexpr std::array kCommands = {
+      Command{AddSignup}, Command{AddLogin},      Command{AddLogout},  Command{AddWhoami},
+      Command{AddVault},  Command{AddSecret},     Command{AddRun},     Command{AddAudit},
+      Command{AddHealth}, Command{AddCompletion}, Command{AddVersion},
+  };
+  return kCommands;
+}
+
+int UsageError(const std::string& sentence) {
+  Complain(sentence);
+  return kExitUsage;
+}
+
+}  // namespace claviger::cli

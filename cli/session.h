@@ -1,0 +1,45 @@
+#pragma once
+// The stored login: ${XDG_CONFIG_HOME:-~/.config}/claviger/session.json, mode 0600 in a directory of mode
+// 0700. The token in it is sent only to the server it came from.
+//
+// Reading refuses a file that is a link, is not the caller's, or that others can read or write; writing
+// replaces it in one step. Both refuse a directory that others can write to.
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/secret_bytes.h"
+#include "cli/files.h"
+
+namespace claviger::cli {
+
+struct Session {
+  std::string url;
+  std::string ca_file;  // absolute, or empty: the system's authorities
+  std::string email;
+  SecretBytes token;
+  Time expires_at{};
+};
+
+class SessionFile {
+ public:
+  // kInvalid if neither XDG_CONFIG_HOME nor a home directory is known.
+  static Result<SessionFile> Locate();
+
+  // nullopt if there is none.
+  Result<std::optional<Session>> Load() const;
+  Status Save(const Session& session) const;
+  // True if there was one. Removes even a file that Load refuses.
+  Result<bool> Remove() const;
+  std::string path() const { return directory_ + "/session.json"; }
+
+ private:
+  explicit SessionFile(std::string directory) : directory_(std::move(directory)) {}
+  // An empty Fd if the directory does not exist.
+  Result<Fd> OpenDirectory() const;
+  std::string directory_;
+};
+
+}  // namespace claviger::cli

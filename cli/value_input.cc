@@ -1,0 +1,49 @@
+#include "cli/value_input.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cli/wiping.h"
+
+namespace claviger::cli {
+namespace {
+
+constexpr char kEncodingMember[] = "claviger_encoding";
+constexpr char kBase64[] = "base64";
+
+bool IsPlainText(std::string_view text) { return text.find('\0') == std::string_view::npos && IsUtf8(text); }
+
+}  // namespace
+
+void TrimLineEnd(SecretBytes& bytes) {
+  const std::string_view text = bytes.Text();
+  if (text.ends_with("\r\n")) return bytes.Truncate(bytes.size() - 2);
+  if (text.ends_with("\n")) bytes.Truncate(bytes.size() - 1);
+}
+
+Status EncodeValue(SecretBytes value, api::PutSecretRequest& request) {
+  if (IsPlainText(value.Text())) {
+    request.value = std::move(value);
+    return Ok();
+  }
+  TRY(api::Json metadata, api::ParseJsonObject(request.metadata));
+  metadata[kEncodingMember] = kBase64;
+  request.metadata = api::DumpJson(metadata);
+  std::string text = Base64Encode(value.View());
+  const Wiping wiping(text);
+  request.value = SecretBytes(text);
+  return Ok();
+}
+
+Result<SecretBytes> DecodeValue(api::Secret secret) {
+  TRY(const api::Json metadata, api::ParseJsonObject(secret.about.metadata));
+  const auto encoding = metadata.find(kEncodingMember);
+  if (encoding == metadata.end() || *encoding != kBase64) return std::move(secret.value);
+  auto bytes = Base64Decode(secret.value.Text());
+  if (!bytes) return MakeError(ErrorKind::kInternal, "The value is marked as Base64 but is not");
+  SecretBytes value{ByteView(*bytes)};
+  Wipe(bytes->data(), bytes->size());
+  return value;
+}
+
+}  // namespace claviger::cli
