@@ -11,8 +11,10 @@ namespace {
 
 // Rounded up, so that a wait never ends before its deadline and spins.
 int MillisUntil(SteadyTime deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 3'600'000));
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (deadline <= now) return 0;  // also keeps SteadyTime::min() from overflowing the subtraction
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
+  return static_cast<int>(std::min<int64_t>(left.count(), 3'600'000));
 }
 
 }  // namespace
