@@ -36,7 +36,8 @@ class Watch {
 }  // namespace
 
 std::optional<json> ParseStrictObject(std::string_view text) {
-  if (!text.starts_with('{')) return std::nullopt;  // the library would skip a byte order mark
+  // The library would skip a byte order mark in front and take a NUL for the end of the text.
+  if (!text.starts_with('{') || text.find('\0') != std::string_view::npos) return std::nullopt;
   Watch watch;
   auto value = json::parse(
       text.begin(), text.end(),

@@ -40,6 +40,13 @@ TEST_CASE("Everything but one strict object is refused") {
   }
 }
 
+TEST_CASE("A NUL does not end the text") {
+  using namespace std::string_view_literals;
+  CHECK_FALSE(ParseStrictObject("{}\0"sv));
+  CHECK_FALSE(ParseStrictObject("{}\0 hidden"sv));
+  CHECK_FALSE(ParseStrictObject("{\"a\":\"\0\"}"sv));
+}
+
 TEST_CASE("Duplicate members are refused at every level and in every spelling") {
   for (const char* text :
        {R"({"a":1,"a":1})", R"({"a":1,"b":2,"a":3})", R"({"a":1,"\u0061":1})", R"({"x":{"a":1,"a":2}})",
