@@ -110,7 +110,9 @@ CREATE TABLE secret_versions (
   PRIMARY KEY (org_id, vault_id, secret_id, version),
   CHECK (max_access_count = 0 OR access_count <= max_access_count),
   FOREIGN KEY (org_id, vault_id, secret_id) REFERENCES secrets ON DELETE CASCADE,
+  -- Deferred, or the deletion of a vault would reach the keys before the versions and fail.
   FOREIGN KEY (org_id, vault_id, kek_version) REFERENCES vault_keks (org_id, vault_id, version)
+    DEFERRABLE INITIALLY DEFERRED
 );
 ALTER TABLE secret_versions ALTER COLUMN ciphertext SET STORAGE EXTERNAL;  -- ciphertext does not compress
 

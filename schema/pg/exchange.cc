@@ -11,10 +11,11 @@ namespace {
 
 // Rounded up, so that a wait never ends before its deadline and spins.
 int MillisUntil(SteadyTime deadline) {
+  constexpr std::chrono::milliseconds kLongest{3'600'000};
   const SteadyTime now = std::chrono::steady_clock::now();
-  if (deadline <= now) return 0;  // also keeps SteadyTime::min() from overflowing the subtraction
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
-  return static_cast<int>(std::min<int64_t>(left.count(), 3'600'000));
+  if (deadline <= now) return 0;
+  return static_cast<int>(
+      std::min(std::chrono::ceil<std::chrono::milliseconds>(deadline - now), kLongest).count());
 }
 
 }  // namespace
