@@ -32,17 +32,19 @@ std::string EncodePage(std::string_view name, const std::vector<Element>& elemen
 }
 
 Result<ExportPage> DecodePage(std::string_view body, std::string_view name, std::string_view number) {
-  TRY(const auto json, ParseJsonObject(body, kPageLimits));
+  TRYV(ParseJsonObject(body, kPageLimits));
+  // Read once more keeping the order of members: a line has one spelling, the writer's.
+  const auto json = nlohmann::ordered_json::parse(body);
   const auto elements = json.find(name);
   if (elements == json.end() || !elements->is_array()) return Invalid("The page has no list of that name");
   ExportPage page;
-  for (const Json& element : *elements) {
+  for (const auto& element : *elements) {
     const auto value = element.is_object() ? element.find(number) : element.end();
     if (!element.is_object() || value == element.end() || !value->is_number_unsigned()) {
       return Invalid("The page holds a malformed element");
     }
-    page.last = value->template get<uint64_t>();
-    page.lines.push_back(DumpJson(element));
+    page.last = value->get<uint64_t>();
+    page.lines.push_back(element.dump());
   }
   return page;
 }
