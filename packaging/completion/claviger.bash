@@ -1,0 +1,126 @@
+# Completion of claviger(1) for bash. Names come from the server when a session exists; every failure is silent.
+# Names are only ever compared and quoted, never expanded: a vault may be called anything.
+
+_claviger_ask() {
+    "${COMP_WORDS[0]}" --timeout 2 "$@" </dev/null 2>/dev/null
+}
+
+# Adds the lines of standard input that begin with what is typed, quoted for the shell.
+_claviger_offer() {
+    local typed=$1 line quoted
+    while IFS= read -r line; do
+        if [[ $line == "$typed"* ]]; then
+            printf -v quoted '%q' "$line"
+            COMPREPLY+=("$quoted")
+        fi
+    done
+}
+
+_claviger_options() {
+    case $1 in
+        '' | vault | secret | audit) ;;
+        login) echo --email --password-file --password-stdin ;;
+        signup) echo --email --display-name --password-file --password-stdin ;;
+        'vault create') echo --description ;;
+        'vault list') echo --names-only ;;
+        'vault delete' | 'secret delete') echo --yes ;;
+        'secret put')
+            echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
+            ;;
+        'secret get') echo --file ;;
+        'secret list') echo --prefix --paths-only ;;
+        run) echo --vault --prefix --secret --allow-unsafe-names ;;
+        'audit list') echo --resource-id --actor-id --action --from --to --limit --offset ;;
+        'audit export' | 'audit key') echo --file ;;
+        'audit verify') echo --public-key --org --expect-checkpoint ;;
+        health) echo --hsm ;;
+    esac
+    echo --help --url --ca-file --timeout --output
+}
+
+_claviger_subcommands() {
+    case $1 in
+        '') echo signup login logout whoami vault secret run audit health completion version ;;
+        vault) echo create list show delete ;;
+        secret) echo put get list describe delete ;;
+        audit) echo list export verify key ;;
+        completion) echo bash zsh fish ;;
+    esac
+}
+
+# Sets command ("secret get") and arguments (the words that are neither options nor their values).
+_claviger_parse() {
+    local i word
+    command='' arguments=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        case $word in
+            --password-stdin | --names-only | --yes | --trim-newline | --paths-only | --allow-unsafe-names | \
+                --hsm | --help | -h) ;;
+            --) arguments+=("$word") ;;
+            -*) ((i++)) ;;
+            *)
+                if [[ " $(_claviger_subcommands "$command") " == *" $word "* && ${#arguments[@]} -eq 0 ]]; then
+                    command=${command:+$command }$word
+                else
+                    arguments+=("$word")
+                fi
+                ;;
+        esac
+    done
+}
+
+# What follows an option; false if it takes no value that we know of.
+_claviger_value() {
+    local typed=$2
+    case $1 in
+        --output) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$typed") ;;
+        --type)
+            mapfile -t COMPREPLY < <(compgen -W \
+                'generic password api_key private_key certificate file note ssh_key env_bundle env' -- "$typed")
+            ;;
+        --ca-file | --file | --password-file | --public-key)
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$typed")
+            ;;
+        --vault) _claviger_offer "$typed" < <(_claviger_ask vault list --names-only) ;;
+        --url | --timeout | --email | --display-name | --description | --metadata | --expires-at | --expires-in | \
+            --max-reads | --prefix | --secret | --resource-id | --actor-id | --action | --from | --to | --limit | \
+            --offset | --org | --expect-checkpoint) ;;
+        *) return 1 ;;
+    esac
+}
+
+_claviger_argument() {
+    local typed=$1
+    case "$command:${#arguments[@]}" in
+        'vault show:0' | 'vault delete:0' | 'secret '*:0)
+            _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
+            ;;
+        'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')
+            _claviger_offer "$typed" < <(_claviger_ask secret list --paths-only -- "${arguments[0]}")
+            ;;
+        'audit verify:0')
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$typed")
+            ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "$(_claviger_subcommands "$command")" -- "$typed") ;;
+    esac
+}
+
+_claviger() {
+    local typed=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command
+    local -a arguments
+    COMPREPLY=()
+    _claviger_value "$previous" "$typed" && return
+    _claviger_parse
+    if [[ $command == run && " ${arguments[*]} " == *' -- '* ]]; then
+        mapfile -t COMPREPLY < <(compgen -c -- "$typed")
+    elif [[ $typed == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_claviger_options "$command")" -- "$typed")
+    else
+        _claviger_argument "$typed"
+    fi
+}
+
+complete -F _claviger claviger

@@ -1,0 +1,118 @@
+# Completion of claviger(1) for fish. Names come from the server when a session exists; every failure is silent.
+
+function __claviger_ask
+    command claviger --timeout 2 $argv </dev/null 2>/dev/null
+end
+
+# The words of the command line that are neither options nor their values.
+function __claviger_words
+    set -l flags --password-stdin --names-only --yes --trim-newline --paths-only --allow-unsafe-names --hsm --help -h
+    set -l skip 0
+    for word in (commandline -opc)[2..-1]
+        if test $skip -eq 1
+            set skip 0
+        else if string match -q -- '-*' $word
+            contains -- $word $flags; or set skip 1
+        else
+            echo -- $word
+        end
+    end
+end
+
+# True if the words so far begin with these, and `-n COUNT` further ones followed.
+function __claviger_at
+    argparse 'n=' -- $argv
+    set -l words (__claviger_words)
+    set -l depth (count $argv)
+    if test $depth -gt 0
+        test "$words[1..$depth]" = "$argv"; or return 1
+    end
+    set -q _flag_n; or return 0
+    test (count $words) -eq (math $depth + $_flag_n)
+end
+
+function __claviger_vaults
+    __claviger_ask vault list --names-only
+end
+
+function __claviger_secrets
+    __claviger_ask secret list --paths-only -- (__claviger_words)[3]
+end
+
+complete -c claviger -f
+
+complete -c claviger -s h -l help -d 'Print help'
+complete -c claviger -l url -x -d 'The server'
+complete -c claviger -l ca-file -r -F -d 'Trust these authorities'
+complete -c claviger -l timeout -x -d 'Seconds a request may take'
+complete -c claviger -l output -x -a 'text json' -d 'Format of results'
+
+complete -c claviger -n '__claviger_at -n 0' -a signup -d 'Create an account and log in'
+complete -c claviger -n '__claviger_at -n 0' -a login -d 'Log in and store the session'
+complete -c claviger -n '__claviger_at -n 0' -a logout -d 'Revoke the token and remove the session'
+complete -c claviger -n '__claviger_at -n 0' -a whoami -d 'Show who is logged in'
+complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
+complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
+complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
+complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
+complete -c claviger -n '__claviger_at -n 0' -a health -d 'Ask the server how it is'
+complete -c claviger -n '__claviger_at -n 0' -a completion -d 'Print a completion script'
+complete -c claviger -n '__claviger_at -n 0' -a version -d 'Print the version'
+
+for command in signup login
+    complete -c claviger -n "__claviger_at $command" -l email -x -d 'The account'
+    complete -c claviger -n "__claviger_at $command" -l password-file -r -F -d 'Read the password from this file'
+    complete -c claviger -n "__claviger_at $command" -l password-stdin -d 'Read the password from standard input'
+end
+complete -c claviger -n '__claviger_at signup' -l display-name -x -d 'How others see you'
+
+complete -c claviger -n '__claviger_at -n 0 vault' -a 'create list show delete'
+complete -c claviger -n '__claviger_at vault create' -l description -x -d 'What it is for'
+complete -c claviger -n '__claviger_at vault list' -l names-only -d 'One name a line'
+complete -c claviger -n '__claviger_at -n 0 vault show' -a '(__claviger_vaults)'
+complete -c claviger -n '__claviger_at -n 0 vault delete' -a '(__claviger_vaults)'
+complete -c claviger -n '__claviger_at vault delete' -l yes -d 'Do not ask'
+
+complete -c claviger -n '__claviger_at -n 0 secret' -a 'put get list describe delete'
+for command in put get list describe delete
+    complete -c claviger -n "__claviger_at -n 0 secret $command" -a '(__claviger_vaults)'
+end
+for command in put get describe delete
+    complete -c claviger -n "__claviger_at -n 1 secret $command" -a '(__claviger_secrets)'
+end
+complete -c claviger -n '__claviger_at secret put' -l file -r -F -d 'Read the value from this file'
+complete -c claviger -n '__claviger_at secret put' -l type -x -d 'Kind of secret' \
+    -a 'generic password api_key private_key certificate file note ssh_key env_bundle env'
+complete -c claviger -n '__claviger_at secret put' -l metadata -x -d 'JSON object to keep beside the value'
+complete -c claviger -n '__claviger_at secret put' -l expires-at -x -d 'When the value stops being readable'
+complete -c claviger -n '__claviger_at secret put' -l expires-in -x -d 'The same as a time from now'
+complete -c claviger -n '__claviger_at secret put' -l max-reads -x -d 'How often it may be read'
+complete -c claviger -n '__claviger_at secret put' -l trim-newline -d 'Leave out one line end'
+complete -c claviger -n '__claviger_at secret get' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at secret list' -l prefix -x -d 'Only paths that begin so'
+complete -c claviger -n '__claviger_at secret list' -l paths-only -d 'One path a line'
+complete -c claviger -n '__claviger_at secret delete' -l yes -d 'Do not ask'
+
+complete -c claviger -n '__claviger_at run' -l vault -x -a '(__claviger_vaults)' -d 'Name or id'
+complete -c claviger -n '__claviger_at run' -l prefix -x -d 'Only secrets in this folder'
+complete -c claviger -n '__claviger_at run' -l secret -x -d 'NAME=PATH'
+complete -c claviger -n '__claviger_at run' -l allow-unsafe-names -d 'Also dangerous variables'
+complete -c claviger -n '__claviger_at -n 0 run' -a '(__fish_complete_subcommand)'
+
+complete -c claviger -n '__claviger_at -n 0 audit' -a 'list export verify key'
+complete -c claviger -n '__claviger_at audit list' -l resource-id -x -d 'Only events on this resource'
+complete -c claviger -n '__claviger_at audit list' -l actor-id -x -d 'Only events of this actor'
+complete -c claviger -n '__claviger_at audit list' -l action -x -d 'Only this action'
+complete -c claviger -n '__claviger_at audit list' -l from -x -d 'Not before this time'
+complete -c claviger -n '__claviger_at audit list' -l to -x -d 'Not after this time'
+complete -c claviger -n '__claviger_at audit list' -l limit -x -d 'At most so many'
+complete -c claviger -n '__claviger_at audit list' -l offset -x -d 'Skip so many'
+complete -c claviger -n '__claviger_at audit export' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at audit key' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at audit verify' -F
+complete -c claviger -n '__claviger_at audit verify' -l public-key -r -F -d 'PEM file or JWK set'
+complete -c claviger -n '__claviger_at audit verify' -l org -x -d 'Organisation the export must be of'
+complete -c claviger -n '__claviger_at audit verify' -l expect-checkpoint -x -d 'NUMBER:HASH it must contain'
+
+complete -c claviger -n '__claviger_at health' -l hsm -d 'Ask about the hardware security module'
+complete -c claviger -n '__claviger_at -n 0 completion' -a 'bash zsh fish'
