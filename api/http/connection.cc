@@ -146,7 +146,7 @@ void Connection::OnAnswer(uint64_t request, Response response) {
 void Connection::Refuse(int status, std::string_view detail) {
   request_id_ = NewUuidV7(service_.clock, service_.random);
   close_after_ = true;
-  head_only_ = false;
+  head_only_ = reader_.head().method == Method::kHead;
   Send(Problem(status, detail));
 }
 

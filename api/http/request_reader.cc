@@ -66,6 +66,7 @@ void RequestReader::DropWaiting(size_t size) {
   std::copy(waiting_.begin() + static_cast<ptrdiff_t>(size), waiting_.end(), waiting_.begin());
   Wipe(waiting_.data() + left, size);
   waiting_.resize(left);
+  if (left == 0 && waiting_.capacity() > limits_.max_head_bytes) waiting_ = std::string();
 }
 
 void RequestReader::Refuse(Refusal refusal) {

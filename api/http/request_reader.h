@@ -34,7 +34,7 @@ class RequestReader {
   bool Full() const { return waiting_.size() >= limits_.max_head_bytes; }
 
   const Refusal& refusal() const { return refusal_; }
-  // The head of the request in hand; with kBody and kComplete.
+  // The head of the request in hand; a default one until it has been parsed.
   const Head& head() const { return head_; }
   // True once for a request whose client waits for "100 Continue" and has not sent any of the body.
   bool TakeContinue();

@@ -1,16 +1,17 @@
 // The HTTP server with a handler that makes its faults visible. Started by the Python tests, which read one
 // line "ready <address>..." and steer it over HTTP and signals:
 //   /constant          "constant"
-//   /echo              the body; headers show which connection's bytes they are
+//   /echo/...          the body; headers show the request as it was read
 //   /token/{text}      {text}, answered from another thread
 //   /slow/{ms}         answered from another thread after ms
 //   /big/{bytes}       that many bytes
 //   /drop              the responder goes without an answer
 //   /throw, /throw42   the handler throws
 //   /badheader         a response header with a line break
+//   /empty             204
 //   /bodylimit/{n}     bodies above n are refused
 //   /stats             ServerStats as JSON, and how many handlers ran
-//   SIGTERM            drain, print "drained <0|1>", exit 0
+//   SIGTERM            drain, print "drained <0|1> handled <n>", exit 0
 //   SIGHUP             reload TLS, print "reloaded <0|1>"
 #include <signal.h>
 #include <sys/random.h>
@@ -89,6 +90,7 @@ Response Text(std::string body) { return {200, "text/plain", std::move(body), {}
 class Routes {
  public:
   void SetServer(Server* server) { server_ = server; }
+  uint64_t handled() const { return handled_; }
 
   void Handle(Request request, Responder responder) {
     ++handled_;
@@ -255,9 +257,8 @@ int Serve(Options options) {
     Say(server.value()->ReloadTls() ? "reloaded 1" : "reloaded 0");
   }
   const bool drained = server.value()->Drain(options.drain);
-  const uint64_t dropped = server.value()->Stats().dropped_answers_total;
   server.value()->Stop();
-  Say(std::string("drained ") + (drained ? "1" : "0") + " dropped " + std::to_string(dropped));
+  Say(std::string("drained ") + (drained ? "1" : "0") + " handled " + std::to_string(routes.handled()));
   return 0;
 }
 
