@@ -57,10 +57,7 @@ PrivateCluster::PrivateCluster() : account_(ServerAccount()), directory_(MakeDir
 }
 
 PrivateCluster::~PrivateCluster() {
-  if (server_ > 0) {
-    Resume();
-    Kill();
-  }
+  if (server_ > 0) Kill();
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
 }
@@ -125,6 +122,10 @@ void PrivateCluster::Kill() {
   }
 }
 
+void PrivateCluster::RestartIfDown() {
+  if (server_ < 0) Start();
+}
+
 void PrivateCluster::Pause() {
   ::kill(server_, SIGSTOP);
   Signal(SIGSTOP);
@@ -133,6 +134,7 @@ void PrivateCluster::Pause() {
 void PrivateCluster::Resume() { Signal(SIGCONT); }
 
 void PrivateCluster::Signal(int signal) const {
+  if (server_ < 0) return;
   for (const pid_t child : ChildrenOf(server_)) ::kill(child, signal);
   ::kill(server_, signal);
 }

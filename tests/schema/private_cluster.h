@@ -26,6 +26,7 @@ class PrivateCluster {
   // Orderly; open connections are cut.
   void Stop();
   void Start();
+  void RestartIfDown();
   // kill -9 of every server process at once.
   void Kill();
   // SIGSTOP to every server process: the sockets stay open and nobody answers.

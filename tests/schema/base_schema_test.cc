@@ -1,0 +1,161 @@
+// The schema as migrated: what the runtime role may do with it and what it must never be able to do.
+
+#include "schema/migrate.h"
+#include "tests/schema/server.h"
+
+using namespace claviger;
+using namespace claviger::testing;
+
+namespace {
+
+void EnsureMigrated() {
+  static const bool done = [] {
+    Server().CreateDatabase("base");
+    (void)Must(schema::Migrate(*Connect("claviger_owner", "base"), schema::BuiltInMigrations()));
+    return true;
+  }();
+  CHECK(done);
+}
+
+std::unique_ptr<schema::Connection> As(const char* role) {
+  EnsureMigrated();
+  return Connect(role, "base");
+}
+
+std::string Sqlstate(schema::Connection& connection, const std::string& sql) {
+  const auto status = connection.RunScript(sql);
+  return status ? "" : status.error().sqlstate;
+}
+
+constexpr const char* kDenied = "42501";
+constexpr const char* kAuditTables[] = {"audit_events", "audit_links", "audit_checkpoints", "audit_leaves"};
+
+// One organisation with a vault, its key, and a secret of one version; `last` tells several apart.
+void InsertVault(schema::Connection& connection, const std::string& last) {
+  const std::string id = "'00000000-0000-7000-8000-00000000000" + last + "'";
+  const auto status = connection.RunScript(
+      "INSERT INTO orgs VALUES (" + id +
+      ", 'o', now());"
+      "INSERT INTO vaults VALUES (" +
+      id + "," + id + ", 'v', '', 'user', " + id +
+      ", 1, now());"
+      "INSERT INTO vault_keks VALUES (" +
+      id + "," + id +
+      ", 1, 1, decode(repeat('00', 40), 'hex'),"
+      "  decode(repeat('00', 44), 'hex'), now());"
+      "INSERT INTO secrets (org_id, vault_id, id, path, version, created_at)"
+      "  VALUES (" +
+      id + "," + id + "," + id +
+      ", 'p', 1, now());"
+      "INSERT INTO secret_versions (org_id, vault_id, secret_id, version, type, metadata, created_by_type, "
+      "created_by,"
+      "  created_at, kek_version, sealed_dek, ciphertext) VALUES (" +
+      id + "," + id + "," + id +
+      ", 1, 'password', '{}',"
+      "  'user', " +
+      id + ", now(), 1, decode(repeat('00', 60), 'hex'), decode(repeat('00', 28), 'hex'))");
+  REQUIRE(status);
+}
+
+}  // namespace
+
+TEST_CASE("the built-in migrations are complete and the runtime role passes the checks at start") {
+  auto runtime = As("claviger_app");
+  CHECK(schema::CheckSchema(*runtime, schema::BuiltInMigrations()));
+  CHECK(schema::CheckRuntimeRole(*runtime));
+}
+
+TEST_CASE("a role that could do more than the runtime role is refused at start") {
+  for (const char* role : {"claviger_owner", "postgres"}) {
+    const auto status = schema::CheckRuntimeRole(*As(role));
+    REQUIRE(!status);
+    CHECK(status.error().kind == ErrorKind::kForbidden);
+  }
+  auto owner = As("claviger_owner");
+  auto runtime = As("claviger_app");
+  for (const char* privilege : {"UPDATE", "DELETE", "TRUNCATE", "TRIGGER", "UPDATE (action)"}) {
+    CAPTURE(privilege);
+    (void)Must(owner->RunScript(std::string("GRANT ") + privilege + " ON audit_events TO claviger_app"));
+    CHECK(!schema::CheckRuntimeRole(*runtime));
+    (void)Must(owner->RunScript(std::string("REVOKE ") + privilege + " ON audit_events FROM claviger_app"));
+  }
+  CHECK(schema::CheckRuntimeRole(*runtime));
+}
+
+TEST_CASE("the runtime role can append to the audit tables and do nothing else to them") {
+  auto runtime = As("claviger_app");
+  (void)Must(
+      runtime->RunScript("INSERT INTO audit_events VALUES (gen_random_uuid(), gen_random_uuid(), '', '', '', "
+                         "'', '', '', '', '', '', now());"
+                         "SELECT * FROM audit_events, audit_links, audit_checkpoints, audit_leaves"));
+  for (const std::string table : kAuditTables) {
+    CAPTURE(table);
+    CHECK(Sqlstate(*runtime, "DELETE FROM " + table) == kDenied);
+    CHECK(Sqlstate(*runtime, "TRUNCATE " + table) == kDenied);
+    CHECK(Sqlstate(*runtime, "ALTER TABLE " + table + " ADD x int") == kDenied);
+    CHECK(Sqlstate(*runtime, "DROP TABLE " + table) == kDenied);
+    CHECK(Sqlstate(*runtime, "SELECT * FROM " + table + " FOR UPDATE") == kDenied);
+    CHECK(Sqlstate(*runtime, "CREATE INDEX ON " + table + " ((1))") == kDenied);
+    CHECK(Sqlstate(*runtime, "ALTER TABLE " + table + " DISABLE TRIGGER ALL") == kDenied);
+    CHECK(Sqlstate(*runtime, "CREATE RULE r AS ON INSERT TO " + table + " DO INSTEAD NOTHING") == kDenied);
+  }
+  CHECK(Sqlstate(*runtime, "UPDATE audit_events SET action = ''") == kDenied);
+  CHECK(Sqlstate(*runtime, "UPDATE audit_links SET sequence = 1") == kDenied);
+  CHECK(Sqlstate(*runtime, "UPDATE audit_checkpoints SET kid = ''") == kDenied);
+  CHECK(Sqlstate(*runtime, "UPDATE audit_leaves SET count = 1") == kDenied);
+  CHECK(Sqlstate(*runtime,
+                 "INSERT INTO audit_events SELECT * FROM audit_events "
+                 "ON CONFLICT (org_id, id) DO UPDATE SET action = ''") == kDenied);
+}
+
+TEST_CASE("the runtime role cannot change the schema or its own limits") {
+  auto runtime = As("claviger_app");
+  for (const char* sql :
+       {"CREATE TABLE mine (n int)", "CREATE SCHEMA mine", "CREATE TEMP TABLE mine (n int)",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "ALTER TABLE users ADD x int",
+        "DROP TABLE users", "TRUNCATE users", "UPDATE installation SET system_kek_version = 2",
+        "DELETE FROM installation", "INSERT INTO schema_migrations VALUES (99, '', '')",
+        "DELETE FROM schema_migrations", "SET ROLE claviger_owner", "CREATE ROLE other",
+        "GRANT claviger_owner TO claviger_app", "COPY users TO '/tmp/x'",
+        "SELECT pg_read_file('/etc/passwd')", "SET session_replication_role = replica"}) {
+    CAPTURE(sql);
+    CHECK(Sqlstate(*runtime, sql) == kDenied);
+  }
+}
+
+TEST_CASE("roles other than ours get nothing") {
+  (void)Must(
+      Connect()->RunScript("DO $$ BEGIN IF to_regrole('stranger') IS NULL THEN CREATE ROLE stranger LOGIN; "
+                           "END IF; END $$"));
+  EnsureMigrated();
+  const auto connection = schema::Connection::Open(Server().Config("stranger", "base"), QuietLog());
+  CHECK(!connection);
+  const auto rows = Must(As("postgres")
+                             ->Run(Sql("SELECT count(*) FROM pg_class WHERE relnamespace = "
+                                       "'public'::regnamespace AND relkind = 'r' "
+                                       "AND has_table_privilege('stranger', oid, 'SELECT, INSERT, UPDATE, "
+                                       "DELETE, TRUNCATE, REFERENCES, TRIGGER')"),
+                                   {}));
+  CHECK(rows.Int8(0, 0) == 0);
+}
+
+TEST_CASE("deleting a vault or an organisation takes its secrets and keys with it, in one statement") {
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "1");
+  InsertVault(*runtime, "2");
+  InsertVault(*runtime, "3");
+  CHECK(Sqlstate(*runtime, "DELETE FROM vaults WHERE id = '00000000-0000-7000-8000-000000000001'").empty());
+  CHECK(Sqlstate(*runtime, "DELETE FROM orgs WHERE id = '00000000-0000-7000-8000-000000000002'").empty());
+  const auto rows = Must(runtime->Run(Sql("SELECT (SELECT count(*) FROM secret_versions), (SELECT count(*) "
+                                          "FROM secrets), (SELECT count(*) FROM vault_keks)"),
+                                      {}));
+  for (int column = 0; column < 3; ++column) CHECK(rows.Int8(0, column) == 1);
+}
+
+TEST_CASE("a key that sealed a secret cannot be deleted while the secret is there") {
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "4");
+  CHECK(
+      Sqlstate(*runtime, "DELETE FROM vault_keks WHERE vault_id = '00000000-0000-7000-8000-000000000004'") ==
+      "23503");
+}
