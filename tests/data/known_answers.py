@@ -3,7 +3,8 @@
 
     known_answers.py            prints known_answers.txt
     known_answers.py --export   prints known_export.ndjson
-    known_answers.py --check    exits with 1 if either file beside this script is not what it would print
+    known_answers.py --check    exits with 1 if either file beside this script is not what it would print, or
+                                if docs/FORMATS.md shows other examples
 
 Keys come from the repeatable generator of tests/fakes/fake_random.h, so that the C++ tests, whose fake keyring uses
 the same one, must arrive at the same bytes.
@@ -97,17 +98,18 @@ def raw_public(key):
 
 # --- keys and secrets ------------------------------------------------------------------------------------------
 def secret_answers():
-    kek = ring.take(32)
+    drawn = FakeRandom(ring.state)
+    kek = drawn.take(32)
     kek_aad = canonical("claviger/kek/1", ORG, VAULT, 3)
     yield "kek_aad", kek_aad
     yield "kek_blob", keywrap.aes_key_wrap(ROOT, kek)
-    yield "kek_check", gcm(kek, ring.take(12), kek_aad, bytes(16))
+    yield "kek_check", gcm(kek, drawn.take(12), kek_aad, bytes(16))
     identity = (ORG, VAULT, SECRET, 2, 3)
     dek_aad = canonical("claviger/dek/1", *identity)
     secret_aad = canonical("claviger/secret/1", *identity)
-    dek = ring.take(32)
+    dek = drawn.take(32)
     yield "dek_aad", dek_aad
-    yield "sealed_dek", gcm(kek, ring.take(12), dek_aad, dek)
+    yield "sealed_dek", gcm(kek, drawn.take(12), dek_aad, dek)
     yield "secret_aad", secret_aad
     yield "ciphertext", gcm(dek, FakeRandom(2).take(12), secret_aad, b"correct horse")
 
@@ -232,8 +234,7 @@ def export():
 
 def answers_text():
     lines = ["# Made by known_answers.py: one value a line, name and hexadecimal bytes."]
-    for answers in (secret_answers, token_answers, password_answers, audit_answers):
-        lines += [f"{name} {value.hex()}" for name, value in answers()]
+    lines += [f"{name} {value.hex()}" for name, value in all_answers()]
     return "\n".join(lines) + "\n"
 
 
@@ -241,12 +242,29 @@ def export_text():
     return "".join(compact(line) + "\n" for line in export())
 
 
+def all_answers():
+    for answers in (secret_answers, token_answers, password_answers, audit_answers):
+        yield from answers()
+
+
+def undocumented():
+    """Names of the answers that docs/FORMATS.md lacks, as hexadecimal or as text, whatever its line breaks."""
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "FORMATS.md").read_text()
+    page = "".join(page.split())
+    for name, value in all_answers():
+        if not name.startswith("merkle_") and value.hex() not in page and value.decode("latin-1") not in page:
+            yield name
+
+
 def main():
     if sys.argv[1:] == ["--check"]:
         here = pathlib.Path(__file__).parent
         same = (here / "known_answers.txt").read_text() == answers_text()
         same = same and (here / "known_export.ndjson").read_text() == export_text()
-        return 0 if same else "the known answers are not what this script computes"
+        if not same:
+            return "the known answers are not what this script computes"
+        missing = list(undocumented())
+        return f"docs/FORMATS.md lacks or misstates {missing}" if missing else 0
     sys.stdout.write(export_text() if sys.argv[1:] == ["--export"] else answers_text())
     return 0
 
