@@ -22,6 +22,9 @@ struct HsmConfig {
   std::chrono::milliseconds acquire_timeout{2000};    // wait for a free session
   std::chrono::milliseconds probe_interval{1000};
   GcmIv gcm_iv = GcmIv::kCaller;
+  // False only for modules that cannot store CKA_UNWRAP_TEMPLATE, CKA_ALLOWED_MECHANISMS and CKA_COPYABLE
+  // with a token key: whoever has the PIN of such a token can unwrap vault keys readably. Used at init.
+  bool full_templates = true;
   bool es256 = false;  // ES256 instead of EdDSA signing keys, for modules without CKM_EDDSA
 };
 

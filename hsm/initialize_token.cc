@@ -20,7 +20,7 @@ Outcome<MadeKeys> MakeKeysOnToken(const std::shared_ptr<Module>& module, const H
   TRY(auto token, FindToken(module, config, Want::kAny));
   TRY(auto session, Session::Open(module, token.slot, Access::kReadWrite));
   TRYV(Login(session, token, config));
-  TRY(auto made, MakeMissingKeys(session, config.es256));
+  TRY(auto made, MakeMissingKeys(session, config));
   // A set that the daemon would refuse must be known now.
   TRYV(FindKeys(session));
   return made;

@@ -75,10 +75,10 @@ Outcome<void> MakeSecretKey(Session& session, CK_MECHANISM_TYPE type, Template k
                       &handle);
 }
 
-Outcome<void> MakeKeyPair(Session& session, std::string_view label, bool es256) {
-  CK_MECHANISM mechanism{es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
-  Template public_key = SigningPublicTemplate(label, es256);
-  Template private_key = SigningPrivateTemplate(label, es256);
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config) {
+  CK_MECHANISM mechanism{config.es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
+  Template public_key = SigningPublicTemplate(label, config);
+  Template private_key = SigningPrivateTemplate(label, config);
   CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
   return session.Call(&CK_FUNCTION_LIST::C_GenerateKeyPair, "C_GenerateKeyPair", &mechanism,
@@ -86,11 +86,12 @@ Outcome<void> MakeKeyPair(Session& session, std::string_view label, bool es256) 
                       &public_handle, &private_handle);
 }
 
-Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label, bool es256) {
-  if (role == kRootRole) return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label));
+Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label,
+                      const HsmConfig& config) {
+  if (role == kRootRole) return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label, config));
   if (role == kLookupRole)
-    return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label));
-  return MakeKeyPair(session, label, es256);
+    return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label, config));
+  return MakeKeyPair(session, label, config);
 }
 
 }  // namespace
@@ -114,7 +115,7 @@ Outcome<bool> HoldsOurKeys(Session& session) {
   return !versions.empty();
 }
 
-Outcome<MadeKeys> MakeMissingKeys(Session& session, bool es256) {
+Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config) {
   const struct {
     std::string_view role;
     CK_OBJECT_CLASS object_class;
@@ -129,7 +130,7 @@ Outcome<MadeKeys> MakeMissingKeys(Session& session, bool es256) {
     for (const auto& [version, handle] : versions) made.existing.push_back(KeyLabel(role, version));
     if (!versions.empty()) continue;
     const std::string label = KeyLabel(role, 1);
-    TRYV(MakeKey(session, role, label, es256));
+    TRYV(MakeKey(session, role, label, config));
     made.created.push_back(label);
   }
   return made;

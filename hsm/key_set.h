@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crypto/keyring.h"
+#include "hsm/config.h"
 #include "hsm/session.h"
 
 namespace claviger::hsm {
@@ -34,6 +35,6 @@ struct MadeKeys {
   std::vector<std::string> existing;
 };
 // Makes version 1 of each role that has no key yet. Needs a read-write session.
-Outcome<MadeKeys> MakeMissingKeys(Session& session, bool es256);
+Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config);
 
 }  // namespace claviger::hsm

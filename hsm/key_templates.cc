@@ -21,17 +21,28 @@ Template& TokenKey(Template& key, std::string_view label) {
       .Text(CKA_ID, label);
 }
 
-// Without these two anybody logged in could switch further uses on, or copy the key with further uses.
+// Without these anybody logged in could switch further uses on, or copy the key with further uses.
 void Freeze(Template& key) { key.Bool(CKA_COPYABLE, false).Bool(CKA_MODIFIABLE, false); }
+
+// The same for a token key that serves one mechanism.
+void FreezeTokenKey(Template& key, CK_MECHANISM_TYPE only, const HsmConfig& config) {
+  if (!config.full_templates) {
+    key.Bool(CKA_MODIFIABLE, false);
+    return;
+  }
+  key.Mechanisms(CKA_ALLOWED_MECHANISMS, {only});
+  Freeze(key);
+}
+
+Template ForcedOnUnwrapped() {
+  Template forced;
+  forced.Bool(CKA_EXTRACTABLE, false).Bool(CKA_SENSITIVE, true).Bool(CKA_TOKEN, false).Bool(CKA_WRAP, false);
+  return forced;
+}
 
 }  // namespace
 
-Template RootKeyTemplate(std::string_view label) {
-  Template unwrapped;
-  unwrapped.Bool(CKA_EXTRACTABLE, false)
-      .Bool(CKA_SENSITIVE, true)
-      .Bool(CKA_TOKEN, false)
-      .Bool(CKA_WRAP, false);
+Template RootKeyTemplate(std::string_view label, const HsmConfig& config) {
   Template key;
   key.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_AES).Number(CKA_VALUE_LEN, kAesKeyBytes);
   TokenKey(key, label)
@@ -41,10 +52,9 @@ Template RootKeyTemplate(std::string_view label) {
       .Bool(CKA_DECRYPT, false)
       .Bool(CKA_SIGN, false)
       .Bool(CKA_VERIFY, false)
-      .Bool(CKA_DERIVE, false)
-      .Nested(CKA_UNWRAP_TEMPLATE, std::move(unwrapped))
-      .Mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_AES_KEY_WRAP});
-  Freeze(key);
+      .Bool(CKA_DERIVE, false);
+  if (config.full_templates) key.Nested(CKA_UNWRAP_TEMPLATE, ForcedOnUnwrapped());
+  FreezeTokenKey(key, CKM_AES_KEY_WRAP, config);
   return key;
 }
 
@@ -87,7 +97,7 @@ Template LoadedKekTemplate() {
   return key;
 }
 
-Template LookupKeyTemplate(std::string_view label) {
+Template LookupKeyTemplate(std::string_view label, const HsmConfig& config) {
   Template key;
   key.Number(CKA_CLASS, CKO_SECRET_KEY).Number(CKA_KEY_TYPE, CKK_GENERIC_SECRET).Number(CKA_VALUE_LEN, 32);
   TokenKey(key, label)
@@ -97,17 +107,16 @@ Template LookupKeyTemplate(std::string_view label) {
       .Bool(CKA_DECRYPT, false)
       .Bool(CKA_WRAP, false)
       .Bool(CKA_UNWRAP, false)
-      .Bool(CKA_DERIVE, false)
-      .Mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_SHA256_HMAC});
-  Freeze(key);
+      .Bool(CKA_DERIVE, false);
+  FreezeTokenKey(key, CKM_SHA256_HMAC, config);
   return key;
 }
 
-Template SigningPublicTemplate(std::string_view label, bool es256) {
+Template SigningPublicTemplate(std::string_view label, const HsmConfig& config) {
   Template key;
   key.Number(CKA_CLASS, CKO_PUBLIC_KEY)
-      .Number(CKA_KEY_TYPE, es256 ? CKK_EC : CKK_EC_EDWARDS)
-      .Data(CKA_EC_PARAMS, es256 ? ByteView(kP256) : ByteView(kEdwards25519))
+      .Number(CKA_KEY_TYPE, config.es256 ? CKK_EC : CKK_EC_EDWARDS)
+      .Data(CKA_EC_PARAMS, config.es256 ? ByteView(kP256) : ByteView(kEdwards25519))
       .Bool(CKA_TOKEN, true)
       // Public: which token holds our keys can be told before any PIN is spent.
       .Bool(CKA_PRIVATE, false)
@@ -115,21 +124,20 @@ Template SigningPublicTemplate(std::string_view label, bool es256) {
       .Bool(CKA_WRAP, false)
       .Bool(CKA_ENCRYPT, false)
       .Text(CKA_LABEL, label)
-      .Text(CKA_ID, label);
-  Freeze(key);
+      .Text(CKA_ID, label)
+      .Bool(CKA_MODIFIABLE, false);
   return key;
 }
 
-Template SigningPrivateTemplate(std::string_view label, bool es256) {
+Template SigningPrivateTemplate(std::string_view label, const HsmConfig& config) {
   Template key;
-  key.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, es256 ? CKK_EC : CKK_EC_EDWARDS);
+  key.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, config.es256 ? CKK_EC : CKK_EC_EDWARDS);
   TokenKey(key, label)
       .Bool(CKA_SIGN, true)
       .Bool(CKA_DECRYPT, false)
       .Bool(CKA_UNWRAP, false)
-      .Bool(CKA_DERIVE, false)
-      .Mechanisms(CKA_ALLOWED_MECHANISMS, {es256 ? CKM_ECDSA : CKM_EDDSA});
-  Freeze(key);
+      .Bool(CKA_DERIVE, false);
+  FreezeTokenKey(key, config.es256 ? CKM_ECDSA : CKM_EDDSA, config);
   return key;
 }
 

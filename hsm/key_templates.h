@@ -1,9 +1,11 @@
 #pragma once
-// What each key of the hierarchy may do. Least use: a key does one job, is never readable, and its rights
-// cannot be widened later, not even by somebody who is logged in.
+// What each key of the hierarchy may do (config.full_templates and config.es256 apply to token keys). Least
+// use: a key does one job, is never readable, and its rights cannot be widened later, not even by somebody
+// who is logged in.
 
 #include <string_view>
 
+#include "hsm/config.h"
 #include "hsm/template.h"
 
 namespace claviger::hsm {
@@ -12,7 +14,7 @@ inline constexpr CK_ULONG kAesKeyBytes = 32;
 
 // The root: an AES-256 token key that only wraps and unwraps, and whose unwrap template forces whatever it
 // unwraps to be a sensitive, non-extractable session object.
-Template RootKeyTemplate(std::string_view label);
+Template RootKeyTemplate(std::string_view label, const HsmConfig& config);
 
 // A KEK between generation and wrapping: an extractable session object that can be wrapped and nothing else.
 Template NewKekTemplate();
@@ -20,8 +22,8 @@ Template NewKekTemplate();
 // otherwise.
 Template LoadedKekTemplate();
 
-Template LookupKeyTemplate(std::string_view label);
-Template SigningPublicTemplate(std::string_view label, bool es256);
-Template SigningPrivateTemplate(std::string_view label, bool es256);
+Template LookupKeyTemplate(std::string_view label, const HsmConfig& config);
+Template SigningPublicTemplate(std::string_view label, const HsmConfig& config);
+Template SigningPrivateTemplate(std::string_view label, const HsmConfig& config);
 
 }  // namespace claviger::hsm

@@ -17,8 +17,8 @@ constexpr milliseconds kLongestBackoff{30'000};
 constexpr milliseconds kProvenUptime{10'000};
 // While calls hang a new probe may get stuck as well, so it is not sent often.
 constexpr milliseconds kHungProbeInterval{30'000};
-// Starting a module and logging in takes longer than an operation.
-constexpr milliseconds kConnectTimeout{20'000};
+// Starting a module, logging in and finding keys takes longer than one operation.
+constexpr int kConnectTimeoutFactor = 4;
 constexpr int kFirstConnectTries = 4;
 
 Failure HangFailure() { return Failure{Remedy::kDoubt, CKR_OK, "a call into the module does not return"}; }
@@ -194,7 +194,7 @@ CallPool::Ending Supervisor::TryConnect(Outcome<ConnectionPtr>& result) {
       [module = module_, config = config_] { return Connection::Open(module, config); });
   const auto now = Steady::now();
   const auto ending = pool_.RunAlone(call, now + config_.operation_timeout,
-                                     now + config_.operation_timeout + kConnectTimeout);
+                                     now + kConnectTimeoutFactor * config_.operation_timeout);
   if (ending == CallPool::Ending::kDone) result = call->Take();
   if (ending == CallPool::Ending::kHung) {
     const std::lock_guard lock(mutex_);
