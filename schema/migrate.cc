@@ -96,8 +96,13 @@ Result<uint32_t> CountApplied(Connection& connection, const std::vector<Migratio
 
 Status Apply(Connection& owner, const Migration& migration) {
   TRY(auto transaction, owner.Begin());
-  TRYV(owner.RunScript(LocalStatementTimeout(kMigrationLimit) + migration.sql,
-                       kMigrationLimit + kAnswerMargin));
+  auto applied = owner.RunScript(LocalStatementTimeout(kMigrationLimit) + migration.sql,
+                                 kMigrationLimit + kAnswerMargin);
+  if (!applied) {
+    Error error = std::move(applied).assume_error();
+    error.cause = migration.name + ": " + error.cause;
+    return error;
+  }
   TRYV(owner.Run(kRecord, {migration.number, migration.name, AsBytes(migration.sql)}));
   return transaction.Commit();
 }

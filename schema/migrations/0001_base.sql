@@ -170,7 +170,24 @@ CREATE TABLE audit_links (
   UNIQUE (org_id, event_id)
 );
 
+-- Nobody else may do anything here, not even with what later migrations make.
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON SEQUENCES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+
+-- UPDATE goes by column: keys, ciphertexts and the names of what they belong to are written once. Versions and keys
+-- go only with the secret or vault they belong to (the cascade acts as the owner).
+GRANT USAGE ON SCHEMA public TO claviger_app;
 GRANT SELECT ON installation, schema_migrations TO claviger_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON orgs, users, vaults, vault_keks, secrets, secret_versions TO claviger_app;
+GRANT SELECT, INSERT, DELETE ON orgs, users, vaults, secrets TO claviger_app;
+GRANT SELECT, INSERT ON vault_keks, secret_versions TO claviger_app;
+GRANT UPDATE (name) ON orgs TO claviger_app;
+GRANT UPDATE (email, display_name, role, password_hash, email_verified, marketing_emails, tokens_valid_from)
+  ON users TO claviger_app;
+GRANT UPDATE (name, description, kek_version) ON vaults TO claviger_app;
+GRANT UPDATE (version, deleted_at) ON secrets TO claviger_app;
+GRANT UPDATE (access_count) ON secret_versions TO claviger_app;
 GRANT SELECT, INSERT, DELETE ON revoked_tokens, change_log, audit_pending TO claviger_app;
 GRANT SELECT, INSERT ON audit_events, audit_links, audit_checkpoints, audit_leaves TO claviger_app;

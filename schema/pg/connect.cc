@@ -74,7 +74,8 @@ Status CheckConninfo(const std::string& conninfo) {
   if (options == nullptr) return Invalid("The PostgreSQL connection string is malformed");
   bool password = false;
   for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option)
-    password = password || (std::string_view(option->keyword) == "password" && option->val != nullptr);
+    password =
+        password || (std::string_view(option->keyword).ends_with("password") && option->val != nullptr);
   PQconninfoFree(options);
   if (password)
     return Invalid("The PostgreSQL connection string must not hold a password; use a passfile instead");

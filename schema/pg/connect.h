@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "schema/pg/config.h"
 #include "schema/pg/handle.h"
-#include "schema/pg/statement.h"
 
 namespace claviger::schema {
 

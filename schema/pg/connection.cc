@@ -27,9 +27,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const PgConfig& config, con
 }
 
 Status Connection::Reconnect() {
-  Close();
+  Close(/*curable=*/false);
   TRY(handle_, Connect(config_, log_));
-  lost_ = false;
+  curable_ = false;
   return Ok();
 }
 
@@ -41,7 +41,7 @@ Result<Rows> Connection::Run(const Call& call) { return RunWithRetry(call.statem
 
 Result<Rows> Connection::RunWithRetry(const Statement& statement, Params params) {
   auto rows = RunOnce(statement, params);
-  if (rows || !lost_ || in_transaction_ || !statement.idempotent) return rows;
+  if (rows || !curable_ || in_transaction_ || !statement.idempotent) return rows;
   TRYV(Reconnect());
   return RunOnce(statement, params);
 }
@@ -102,7 +102,7 @@ Result<ResultHandle> Connection::ReadAnswer(std::string_view what, SteadyTime de
   }
   if (!failed) return decisive;
   Error error = ServerError(decisive.get(), what);
-  if (InvalidatesPrepared(error.sqlstate)) Close();
+  if (InvalidatesPrepared(error.sqlstate)) Close(/*curable=*/true);
   return error;
 }
 
@@ -117,7 +117,7 @@ Status Connection::RunScript(const std::string& sql, std::chrono::milliseconds l
       limit.count() != 0 ? std::chrono::steady_clock::now() + limit : AnswerDeadline();
   auto result = RunSimple(sql.c_str(), "script", deadline);
   if (!broken() && in_transaction_ == ServerIdle()) {
-    Close();
+    Close(/*curable=*/false);
     return Internal("a script opened or ended a transaction");
   }
   if (!result) return result.as_failure();
@@ -141,7 +141,7 @@ void Connection::Rollback() {
     in_transaction_ = false;
     return;
   }
-  if (!EndTransaction("ROLLBACK")) Close();
+  if (!EndTransaction("ROLLBACK")) Close(/*curable=*/false);
 }
 
 Connection::Transaction::~Transaction() {
@@ -180,7 +180,8 @@ bool Connection::Quiet() const {
 
 bool Connection::ServerIdle() const { return PQtransactionStatus(handle_.get()) == PQTRANS_IDLE; }
 
-void Connection::Close() {
+void Connection::Close(bool curable) {
+  curable_ = curable;
   handle_.reset();
   prepared_.Clear();
 }
@@ -191,8 +192,7 @@ Error Connection::GiveUp(Io why, std::string_view what) {
     cause += "no answer from the server in time";
   else
     cause += ConnectionMessage(handle_.get());
-  lost_ = why == Io::kLost;
-  Close();
+  Close(why == Io::kLost);
   return ConnectionError("08006", std::move(cause));
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "schema/pg/config.h"
 #include "schema/pg/exchange.h"
 #include "schema/pg/handle.h"
 #include "schema/pg/param.h"
@@ -106,7 +107,7 @@ class Connection {
   bool Quiet() const;
   // True if the server has no transaction open on it.
   bool ServerIdle() const;
-  void Close();
+  void Close(bool curable);
   // Closes after a failed exchange and says why.
   Error GiveUp(Io why, std::string_view what);
   Error Broken(std::string_view what) const;
@@ -117,7 +118,9 @@ class Connection {
   ConnectionHandle handle_;
   PreparedStatements prepared_;
   bool in_transaction_ = false;
-  bool lost_ = false;  // given up because the server closed it, not because it did not answer
+  // Given up for a reason that a fresh connection may cure: the server closed it or forgot our statements,
+  // rather than did not answer.
+  bool curable_ = false;
 };
 
 }  // namespace claviger::schema

@@ -9,6 +9,7 @@
 // are wiped when released; libpq's own socket buffers are not, so nothing secret may travel that is not
 // sealed.
 
+#include "schema/pg/config.h"
 #include "schema/pg/connection.h"
 #include "schema/pg/param.h"
 #include "schema/pg/pool.h"

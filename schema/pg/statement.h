@@ -1,41 +1,14 @@
 #pragma once
-// One parameterised SQL statement, and the settings of a connection.
-
-#include <chrono>
-#include <cstdint>
-#include <string>
-
-#include "base/error.h"
 
 namespace claviger::schema {
 
-// `name` (at most 60 bytes) and `sql` have static storage; the statement is prepared under its name at first
-// use on each connection.
+// One parameterised SQL statement. `name` (at most 60 bytes) and `sql` have static storage; it is prepared
+// under its name at first use on each connection.
 struct Statement {
   const char* name;
   const char* sql;
   // True if repeating it after a lost connection does no harm (plain SELECTs). Only those are ever retried.
   bool idempotent = false;
 };
-
-struct PgConfig {
-  // libpq connection string. No password in it (use a passfile). Over TCP, TLS with `sslmode=verify-full`
-  // unless it says otherwise. `options` in it is overridden. A host name is resolved without a time limit of
-  // ours: prefer a Unix socket or `hostaddr`.
-  std::string conninfo;
-  uint32_t pool_size = 16;
-  std::chrono::milliseconds connect_timeout{3000};
-  std::chrono::milliseconds acquire_timeout{2000};
-  // Kept by the server. The client waits kAnswerMargin longer, then gives the connection up.
-  std::chrono::milliseconds statement_timeout{5000};
-  std::chrono::milliseconds lock_timeout{2000};
-  std::chrono::milliseconds idle_in_transaction_timeout{10000};
-};
-
-// How much longer than the server's own limit the client waits for an answer.
-inline constexpr std::chrono::milliseconds kAnswerMargin{1000};
-
-// kInvalid unless it is a connection string that libpq understands and that carries no password.
-Status CheckConninfo(const std::string& conninfo);
 
 }  // namespace claviger::schema

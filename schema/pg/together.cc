@@ -15,9 +15,9 @@ Result<std::vector<Rows>> Connection::RunTogether(const std::vector<Call>& calls
   TRY(const auto steps, SendPipeline(calls));
   auto rows = ReadPipeline(calls, steps, deadline);
   prepared_.ForgetUnconfirmed();
-  if (!rows && InvalidatesPrepared(rows.error().sqlstate)) Close();
+  if (!rows && InvalidatesPrepared(rows.error().sqlstate)) Close(/*curable=*/true);
   // Whatever happened is already known: a connection that cannot leave the mode is merely of no further use.
-  if (!broken() && PQexitPipelineMode(handle_.get()) == 0) Close();
+  if (!broken() && PQexitPipelineMode(handle_.get()) == 0) Close(/*curable=*/false);
   return rows;
 }
 

@@ -123,6 +123,23 @@ TEST_CASE("the runtime role cannot change the schema or its own limits") {
   }
 }
 
+TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere") {
+  auto runtime = As("claviger_app");
+  for (const char* sql :
+       {"UPDATE secret_versions SET ciphertext = ciphertext",
+        "UPDATE secret_versions SET sealed_dek = sealed_dek",
+        "UPDATE secret_versions SET vault_id = vault_id", "UPDATE secret_versions SET version = version",
+        "DELETE FROM secret_versions", "UPDATE vault_keks SET blob = blob", "DELETE FROM vault_keks",
+        "UPDATE secrets SET path = path", "UPDATE vaults SET org_id = org_id",
+        "UPDATE users SET org_id = org_id", "UPDATE revoked_tokens SET expires_at = now()",
+        "UPDATE change_log SET id = id"}) {
+    CAPTURE(sql);
+    CHECK(Sqlstate(*runtime, sql) == kDenied);
+  }
+  CHECK(Sqlstate(*runtime, "UPDATE secret_versions SET access_count = access_count").empty());
+  CHECK(Sqlstate(*runtime, "SELECT * FROM vaults FOR UPDATE").empty());
+}
+
 TEST_CASE("roles other than ours get nothing") {
   (void)Must(
       Connect()->RunScript("DO $$ BEGIN IF to_regrole('stranger') IS NULL THEN CREATE ROLE stranger LOGIN; "

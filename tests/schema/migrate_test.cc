@@ -150,6 +150,7 @@ TEST_CASE("a failing migration leaves nothing of itself and keeps those before i
   const auto report = schema::Migrate(*owner, migrations);
   REQUIRE(!report);
   CHECK(report.error().sqlstate == "22012");
+  CHECK(report.error().cause.find("0002_bad") != std::string::npos);
   CHECK(TableExists(*owner, "a"));
   CHECK(!TableExists(*owner, "half"));
   CHECK(Must(schema::Migrate(*owner, kThree)).from == 1);
