@@ -118,8 +118,7 @@ void AddRun(CLI::App& app, Action& chosen) {
   run->add_option("--secret", options->secrets,
                   "Only this secret, under this name (NAME=PATH); may be repeated")
       ->check(CheckAssignment)
-      ->expected(1)
-      ->take_all()
+      ->allow_extra_args(false)  // otherwise it would swallow the "--" before the program
       ->excludes(prefix);
   run->add_flag("--allow-unsafe-names", options->allow_unsafe_names,
                 "Also set variables that change how programs load code");

@@ -1,5 +1,6 @@
 // claviger: the command line. Parses, runs the one chosen action, and turns its result into an exit status.
 
+#include <malloc.h>
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
@@ -64,5 +65,7 @@ int Run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // No core file and no debugger of the same user sees the values and tokens in our memory.
   prctl(PR_SET_DUMPABLE, 0);
+  // The C library overwrites what is freed: buffers of libcurl, OpenSSL and the JSON parser hold values too.
+  mallopt(M_PERTURB, 0xA5);
   return claviger::cli::Run(argc, argv);
 }
