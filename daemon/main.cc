@@ -83,7 +83,7 @@ Outcome<void> Dispatch(int argc, char** argv) {
 // The sentences for callers of the API say little on purpose; whoever starts the daemon gets the cause.
 std::string Sentence(const Error& error) {
   const bool generic = error.detail == Unavailable({}).detail || error.detail == Internal({}).detail;
-  if (error.cause.empty()) return error.detail;
+  if (error.cause.empty() || error.cause == error.detail) return error.detail;
   return generic ? error.cause : error.detail + " (" + error.cause + ")";
 }
 

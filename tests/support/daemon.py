@@ -11,6 +11,7 @@ import requests
 
 from . import wait
 from .api import Api
+from .faults import Faults
 from .paths import CLAVIGERD, FAULT_MODULE, SOFTHSM_MODULE, SOURCE
 from .postgres import APP, OWNER
 from .token import Token
@@ -102,10 +103,9 @@ class Installation:
         return daemon
 
     def faulty_daemon(self, name="faulty", **overrides):
-        """A daemon whose PKCS#11 module is the fault module; control it with daemon.faults.write_text(...)."""
-        faults = self.directory / f"{name}.faults"
-        faults.write_text("")
-        daemon = self.daemon(name, {"CLAVIGER_FAULTS_FILE": str(faults)}, hsm__module=FAULT_MODULE, **overrides)
+        """A daemon on the fault module; its `faults` sets and clears them."""
+        faults = Faults(self.directory / f"{name}.faults")
+        daemon = self.daemon(name, faults.environment, hsm__module=FAULT_MODULE, **overrides)
         daemon.faults = faults
         return daemon
 

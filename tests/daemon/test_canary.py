@@ -1,0 +1,88 @@
+"""Values, passwords, tokens and the PIN go through every path, and turn up nowhere."""
+
+import base64
+import secrets
+
+import pytest
+from support import wait
+
+
+def spellings(text):
+    """How a value could lie in a dump or a log."""
+    plain = text.encode()
+    encoded = base64.b64encode(plain).rstrip(b"=")[:-1]
+    return {plain, plain.hex().encode(), encoded, base64.urlsafe_b64encode(plain).rstrip(b"=")[:-1]}
+
+
+@pytest.fixture
+def canaries(own_daemon):
+    """Everything secret that the daemon was ever given or made here, after a life with errors."""
+    values = [f"canary-{secrets.token_hex(16)}" for _ in range(6)]
+    account = own_daemon.api().signup(password=f"Pa55-{secrets.token_hex(12)}!")
+    vault = account.create_vault()
+    assert vault.put("db/password", values[0]).status_code == 201
+    assert vault.put("db/password", values[1], metadata={"note": "public"}).status_code in (200, 201)
+    assert vault.get("db/password").status_code == 200
+    own_daemon.api(account.login()).get("/v1/vaults")
+    # Refusals that saw the secret.
+    account.put(vault.path("db/other"), data='{"value": "' + values[2] + '"', raw=True)
+    account.put(vault.path("db/other"), json={"value": values[3], "type": 7}, raw=True)
+    account.put(vault.path("db/../other"), json={"value": values[4]}, raw=True)
+    account.anonymous().put(vault.path("db/other"), json={"value": values[5]}, raw=True)
+    account.anonymous().post("/v1/auth/token", json={"email": account.email, "password": values[2]}, raw=True)
+    account.with_token(account.token[:-4] + "AAAA").get("/v1/vaults", raw=True)
+    new_password = f"N3w-{secrets.token_hex(12)}!"
+    changed = account.post("/v1/auth/change-password",
+                           json={"current_password": account.password, "new_password": new_password})
+    assert changed.status_code == 200
+    account.token = account.login(new_password)
+    assert vault.delete_secret("db/password").status_code == 204
+    return [*values, account.password, new_password, account.token, own_daemon.installation.token.pin]
+
+
+def found_in(data, canaries):
+    return [text for text in canaries for spelling in spellings(text) if spelling in data]
+
+
+def test_they_are_not_in_the_log(own_daemon, canaries):
+    assert own_daemon.stop() == 0
+    assert not found_in(own_daemon.log_path.read_bytes(), canaries)
+
+
+def test_they_are_not_in_health(own_daemon, canaries):
+    for path in ("/v1/health", "/v1/health/hsm", "/v1/health/ready", "/v1/health/live"):
+        assert not found_in(own_daemon.api().get(path).content, canaries)
+
+
+def test_they_are_not_in_the_audit_log(own_daemon, canaries):
+    def linked():
+        return own_daemon.psql_owner("SELECT count(*) FROM audit_pending")[0][0] == 0
+    wait.until(linked, "the records to be linked")
+    rows = own_daemon.psql_owner("SELECT * FROM audit_events")
+    assert len(rows) > 10
+    assert not found_in(repr(rows).encode(), canaries)
+
+
+def test_they_are_not_in_a_dump_of_the_database(own_daemon, canaries):
+    dump = own_daemon.installation.cluster.dump(own_daemon.installation.database)
+    assert b"db/password" in dump
+    assert not found_in(dump, canaries)
+
+
+def test_they_are_nowhere_in_the_files_of_the_database_server(own_daemon, canaries):
+    """Tables, write-ahead log, server log: statements with parameters are not logged there."""
+    cluster = own_daemon.installation.cluster
+    cluster.sql("CHECKPOINT")
+    files = [path for path in cluster.directory.rglob("*") if path.is_file()]
+    assert files
+    assert not [(str(path), text) for path in files for text in found_in(path.read_bytes(), canaries)]
+
+
+def test_they_are_not_in_arguments_or_environment(own_daemon, canaries):
+    for name in ("cmdline", "environ"):
+        with open(f"/proc/{own_daemon.process.pid}/{name}", "rb") as file:
+            try:
+                data = file.read()
+            except PermissionError:
+                data = b""  # only root may look, which is as good
+        assert not found_in(data, canaries)

@@ -1,0 +1,95 @@
+"""The HSM is gone, hangs, forgets us or changes its PIN, while the daemon runs."""
+
+import pytest
+from support import wait
+
+
+@pytest.fixture
+def faulty(own_installation):
+    daemon = own_installation.faulty_daemon(hsm__probe_interval="100ms", hsm__operation_timeout="2s",
+                                            hsm__acquire_timeout="500ms")
+    yield daemon
+    daemon.faults.clear()
+    daemon.kill9()
+
+
+@pytest.fixture
+def filled(faulty):
+    """A vault with one secret."""
+    vault = faulty.api().signup().create_vault()
+    assert vault.put("before", "value-before").status_code == 201
+    return vault
+
+
+def hsm_status(daemon):
+    """Whatever the HSM does, health answers from what was seen last: within a second."""
+    response = daemon.api().get("/v1/health/hsm", timeout=1)
+    assert response.status_code == 200
+    return response.json()["status"]
+
+
+def works(vault):
+    response = vault.get("before", raw=True)
+    return response.status_code == 200 and response.json()["value"] == "value-before"
+
+
+@pytest.mark.parametrize("rule", [
+    "* error CKR_DEVICE_ERROR", "* error CKR_TOKEN_NOT_PRESENT", "* error CKR_DEVICE_REMOVED", "* hang"])
+def test_while_it_is_away_requests_get_503_and_afterwards_they_work_again(faulty, filled, rule):
+    pid = faulty.process.pid
+    faulty.faults.set(rule)
+    response = filled.get("before")
+    assert response.status_code == 503 and "value-before" not in response.text
+    assert response.headers["Retry-After"]
+    assert filled.put("during", "lost").status_code == 503
+    wait.until(lambda: hsm_status(faulty) != "ok", "the probe to notice")
+    wait.until(lambda: faulty.api().get("/v1/health/ready").status_code == 503, "the daemon not to be ready")
+    assert faulty.api().get("/v1/health/live").status_code == 200
+
+    faulty.faults.clear()
+    wait.until(lambda: works(filled), "reads to work again", timeout=90)
+    wait.until(lambda: hsm_status(faulty) == "ok", "the probe to be content")
+    assert filled.get("during").status_code == 404
+    assert filled.put("after", "value-after").status_code == 201
+    assert faulty.running and faulty.process.pid == pid
+
+
+@pytest.mark.parametrize("action", ["do close-sessions", "do logout"])
+def test_lost_sessions_and_a_lost_login_mend_themselves(faulty, filled, action):
+    logins = len(faulty.faults.logins())
+    faulty.faults.set(action)
+    wait.until(lambda: works(filled), "reads to work again", timeout=60)
+    assert filled.put("after", "value-after").status_code == 201
+    codes = faulty.faults.logins()[logins:]
+    assert "CKR_PIN_INCORRECT" not in codes
+
+
+def test_a_pin_changed_behind_our_back_costs_one_attempt(faulty, filled):
+    token = faulty.installation.token
+    token.pin_file.write_text("not-the-pin-any-more")
+    try:
+        before = len(faulty.faults.logins())
+        faulty.faults.set("do logout")
+        wait.until(lambda: filled.get("before", raw=True).status_code == 503, "the lost login to be noticed")
+        wait.until(lambda: "CKR_PIN_INCORRECT" in faulty.faults.logins()[before:], "the one attempt")
+        for _ in range(20):
+            assert filled.get("before").status_code == 503
+        assert faulty.faults.logins()[before:].count("CKR_PIN_INCORRECT") == 1
+    finally:
+        token.pin_file.write_text(token.pin)
+
+
+def test_what_is_answered_while_it_comes_and_goes_is_true(faulty, filled):
+    """No write is acknowledged and lost, no read is wrong."""
+    acknowledged = {}
+    for round_number in range(6):
+        faulty.faults.set(*(["* error CKR_DEVICE_ERROR"] if round_number % 2 else []))
+        for number in range(5):
+            path, value = f"round/{round_number}/{number}", f"value-{round_number}-{number}"
+            if filled.put(path, value).status_code == 201:
+                acknowledged[path] = value
+    faulty.faults.clear()
+    wait.until(lambda: works(filled), "reads to work again", timeout=90)
+    assert acknowledged
+    for path, value in acknowledged.items():
+        assert filled.get(path).json()["value"] == value

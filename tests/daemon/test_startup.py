@@ -1,0 +1,228 @@
+"""What clavigerd refuses to start with: one clear line and a documented exit status."""
+
+import os
+import resource
+import secrets
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import wait
+from support.daemon import Installation
+from support.faults import Faults
+from support.paths import CLAVIGERD, FAULT_MODULE, SOURCE
+from support.postgres import OWNER
+
+USAGE, CONFIG, HSM, SCHEMA, DATABASE, LISTEN, PROTECTION = range(2, 9)
+
+
+def refused(result, status, *words):
+    """The one line of a refusal has these words; the exit status is this."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("clavigerd: ")]
+    assert result.returncode == status, result.stderr
+    assert len(lines) == 1 and result.stderr.rstrip().endswith(lines[0]), result.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+@pytest.fixture
+def fresh(cluster, tmp_path):
+    """An installation of its own, not yet initialised."""
+    return Installation(cluster, tmp_path, prepare=False)
+
+
+def private_copy(path, tmp_path, text=None, mode=0o600):
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text() if text is None else text)
+    copy.chmod(mode)
+    return copy
+
+
+def test_a_wrong_pin_is_tried_exactly_once(installation, tmp_path):
+    faults = Faults(tmp_path / "faults")
+    pin = private_copy(installation.token.pin_file, tmp_path, "not-the-pin")
+    refused(installation.run("run", environment=faults.environment, hsm__module=FAULT_MODULE, hsm__pin_file=pin),
+            HSM, "PIN")
+    assert faults.logins() == ["CKR_PIN_INCORRECT"]
+
+
+def test_a_missing_token(installation):
+    refused(installation.run("run", hsm__token_label="nobody"), HSM, "nobody")
+
+
+def test_a_token_without_keys(fresh):
+    assert fresh.run("migrate").returncode == 0
+    refused(fresh.run("run"), HSM, "init")
+
+
+def test_a_missing_module(installation):
+    refused(installation.run("run", hsm__module="/nonexistent/module.so"), HSM, "/nonexistent/module.so")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_pin_file_that_others_may_touch(installation, tmp_path, mode):
+    pin = private_copy(installation.token.pin_file, tmp_path, mode=mode)
+    refused(installation.run("run", hsm__pin_file=pin), CONFIG, "PIN file", str(pin))
+    refused(installation.run("init", hsm__pin_file=pin), CONFIG, "PIN file")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_configuration_that_others_may_touch(installation, tmp_path, mode):
+    config = installation.write_config(tmp_path / "open.conf")
+    config.chmod(mode)
+    refused(installation.run("run", config=config), CONFIG, str(config))
+
+
+def test_a_configuration_of_somebody_else(installation, tmp_path):
+    if os.geteuid() == 0:
+        config = installation.write_config(tmp_path / "foreign.conf")
+        os.chown(config, 12345, 12345)
+    else:
+        config = Path("/etc/shadow")
+    refused(installation.run("run", config=config), CONFIG, str(config))
+
+
+def test_a_tls_key_that_others_may_touch(installation, tmp_path):
+    key = private_copy(installation.tls / "server.key", tmp_path, mode=0o644)
+    refused(installation.run("run", http__private_key=key), CONFIG, "TLS key", str(key))
+
+
+def test_an_unknown_key_in_the_file(installation):
+    refused(installation.run("run", hsm__pinfile="/x"), CONFIG, "hsm.pinfile")
+
+
+def test_an_unknown_key_among_the_flags(installation):
+    refused(installation.run("run", "--http.lisen=127.0.0.1:1"), CONFIG, "http.lisen")
+
+
+def test_an_unknown_key_in_the_environment(installation):
+    refused(installation.run("run", environment={"CLAVIGER_HSM_PINFILE": "/x"}), CONFIG, "CLAVIGER_HSM_PINFILE")
+
+
+def test_a_key_given_twice(installation):
+    refused(installation.run("run", hsm__pin_file=["/x", "/y"]), CONFIG, "hsm.pin_file")
+
+
+@pytest.mark.parametrize("key, value", [
+    ("http.idle_timeout", "60"), ("http.idle_timeout", "0s"), ("database.pool_size", "many"),
+    ("database.pool_size", "0"), ("hsm.es256", "yes"), ("log.level", "loud"), ("auth.signup", "everybody")])
+def test_a_value_out_of_range(installation, key, value):
+    refused(installation.run("run", f"--{key}={value}"), CONFIG, key)
+
+
+@pytest.mark.parametrize("conninfo", [
+    "host=/tmp user=x password=hunter2", "host=/tmp PassWord = hunter2", "postgresql://x:hunter2@localhost/db"])
+def test_a_password_in_a_connection_string_is_refused_and_not_repeated(installation, conninfo):
+    result = installation.run("run", database__conninfo=conninfo)
+    refused(result, CONFIG, "database.conninfo")
+    assert "hunter2" not in result.stderr
+
+
+def test_plain_http_beyond_this_machine(installation):
+    refused(installation.run("run", http__listen_plain="0.0.0.0:8080"), CONFIG, "http.listen_plain")
+
+
+def test_a_database_without_the_schema(fresh):
+    assert fresh.run("init").returncode == 0
+    refused(fresh.run("run"), SCHEMA, "migrate")
+
+
+def migrated(fresh):
+    for command in ("init", "migrate"):
+        assert fresh.run(command).returncode == 0
+    return fresh
+
+
+def test_an_older_schema(fresh):
+    migrated(fresh).sql("DELETE FROM schema_migrations WHERE number = (SELECT max(number) FROM schema_migrations)")
+    refused(fresh.run("run"), SCHEMA, "migrate")
+
+
+def test_a_newer_schema(fresh):
+    migrated(fresh).sql("INSERT INTO schema_migrations (number, name, checksum) SELECT max(number) + 1, 'later', max(checksum)"
+                        " FROM schema_migrations")
+    refused(fresh.run("run"), SCHEMA, "newer")
+    refused(fresh.run("migrate"), SCHEMA, "newer")
+
+
+def test_a_changed_migration(fresh):
+    migrated(fresh).sql("UPDATE schema_migrations SET checksum = '\\x" + "00" * 32 + "'")
+    refused(fresh.run("run"), SCHEMA)
+
+
+def test_a_database_of_another_hsm(cluster, fresh, tmp_path_factory):
+    migrated(fresh)
+    other = migrated(Installation(cluster, tmp_path_factory.mktemp("other")))
+    refused(other.run("run", database__conninfo=fresh.settings()["database.conninfo"]), HSM, "do not belong together")
+
+
+def test_the_owner_role_does_not_serve(installation):
+    refused(installation.run("run", database__conninfo=installation.cluster.conninfo(OWNER, installation.database)),
+            SCHEMA)
+
+
+def test_a_database_that_cannot_be_reached(installation, tmp_path):
+    refused(installation.run("run", database__conninfo=f"host={tmp_path} dbname=x", process__startup_wait="100ms"),
+            DATABASE)
+
+
+def test_a_port_in_use(installation):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused(installation.run("run", http__listen=f"127.0.0.1:{port}"), LISTEN, str(port))
+
+
+def test_a_certificate_of_another_key(installation, tmp_path):
+    subprocess.run([str(SOURCE / "scripts" / "dev-ca"), str(tmp_path / "tls")], check=True, timeout=60)
+    refused(installation.run("run", http__private_key=tmp_path / "tls" / "server.key"), LISTEN)
+
+
+def test_a_missing_certificate(installation):
+    refused(installation.run("run", http__certificate="/nonexistent.crt"), LISTEN, "/nonexistent.crt")
+
+
+def test_too_much_power_or_too_little(installation, tmp_path):
+    config = installation.write_config(tmp_path / "x.conf", process__memory_lock="required")
+    limit = None
+    if os.geteuid() != 0:
+        limit = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536))  # noqa: E731
+    result = subprocess.run([str(CLAVIGERD), "run", "--config", str(config)], capture_output=True, text=True,
+                            timeout=60, env=installation.environment(), preexec_fn=limit)
+    refused(result, PROTECTION, "root" if os.geteuid() == 0 else "process.memory_lock")
+
+
+@pytest.mark.parametrize("words", [[], ["fly"], ["run"], ["run", "--output=xml", "--config=x"]])
+def test_a_command_line_without_sense(words):
+    result = subprocess.run([str(CLAVIGERD), *words], capture_output=True, text=True, timeout=60)
+    refused(result, USAGE)
+
+
+def test_a_stop_signal_ends_the_wait_for_a_database(installation, tmp_path):
+    daemon = installation.daemon("waiting", start=False, database__conninfo=f"host={tmp_path} dbname=x",
+                                 process__startup_wait="5m")
+    daemon.start(ready=False)
+    wait.until(lambda: "waiting at start" in daemon.log_text(), "the daemon to wait for its database")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(timeout=30) == 0
+
+
+def test_a_database_that_comes_late_is_waited_for(installation, cluster):
+    daemon = installation.daemon("patient", start=False, process__startup_wait="2m")
+    cluster.sql(f"ALTER DATABASE {installation.database} ALLOW_CONNECTIONS false")
+    try:
+        daemon.start(ready=False)
+        wait.until(lambda: "waiting at start" in daemon.log_text(), "the daemon to wait for its database")
+    finally:
+        cluster.sql(f"ALTER DATABASE {installation.database} ALLOW_CONNECTIONS true")
+    daemon.wait_ready()
+    assert daemon.stop() == 0
+
+
+def test_no_secret_is_printed_at_any_refusal(installation, tmp_path):
+    canary = secrets.token_hex(16)
+    pin = private_copy(installation.token.pin_file, tmp_path, canary)
+    assert canary not in installation.run("run", hsm__pin_file=pin).stderr

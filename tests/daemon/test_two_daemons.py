@@ -1,0 +1,78 @@
+"""Every node is active: what one does, the other knows."""
+
+import pytest
+from support import wait
+
+
+@pytest.fixture
+def nodes(own_installation):
+    daemons = [own_installation.daemon(name) for name in ("first", "second")]
+    yield daemons
+    for daemon in daemons:
+        daemon.kill9()
+
+
+# The promise is one second; the rest is slack for a busy machine.
+SOON = 3
+
+
+def everywhere(nodes, token, status):
+    for node in nodes:
+        wait.until(lambda: node.api(token).get("/v1/auth/me").status_code == status,
+                   f"{node.base_url} to answer {status}", timeout=SOON)
+
+
+def test_a_revoked_token_is_dead_on_the_other_node(nodes):
+    account = nodes[0].api().signup()
+    everywhere(nodes, account.token, 200)
+    assert account.delete("/v1/auth/token").status_code == 204
+    assert account.get("/v1/auth/me").status_code == 401
+    everywhere(nodes, account.token, 401)
+
+
+def test_a_changed_password_kills_tokens_on_the_other_node(nodes):
+    account = nodes[0].api().signup()
+    other_token = nodes[1].api().post("/v1/auth/token", json={"email": account.email, "password": account.password})
+    token = other_token.json()["access_token"]
+    everywhere(nodes, token, 200)
+    changed = account.post("/v1/auth/change-password", json={
+        "current_password": account.password, "new_password": "An0ther-Long-Passphrase!"})
+    assert changed.status_code == 200
+    everywhere(nodes, token, 401)
+
+
+def test_a_secret_of_one_node_is_read_on_the_other(nodes):
+    account = nodes[0].api().signup()
+    vault = account.create_vault()
+    assert vault.put("shared", "first-value").status_code == 201
+    elsewhere = nodes[1].api(account.token)
+    assert elsewhere.get(vault.path("shared")).json()["value"] == "first-value"
+    assert elsewhere.put(vault.path("shared"), json={"value": "second-value"}).status_code in (200, 201)
+    assert vault.get("shared").json()["value"] == "second-value"
+
+
+def test_a_deleted_vault_is_gone_on_the_other_node(nodes):
+    account = nodes[0].api().signup()
+    vault = account.create_vault()
+    assert vault.put("x", "value").status_code == 201
+    elsewhere = nodes[1].api(account.token)
+    assert elsewhere.get(vault.path("x")).status_code == 200
+    assert account.delete(vault.path()).status_code == 204
+    assert elsewhere.get(vault.path("x")).status_code == 404
+
+
+def test_both_link_one_audit_log(nodes):
+    account = nodes[0].api().signup()
+    elsewhere = nodes[1].api(account.token)
+    for client in (account, elsewhere) * 5:
+        assert client.get("/v1/vaults").status_code == 200
+
+    def linked():
+        rows = nodes[0].psql_owner(
+            "SELECT sequence, prev_event_id, event_id FROM audit_links"
+            f" WHERE org_id = '{account.me()['org_id']}' ORDER BY sequence")
+        return rows if len(rows) >= 11 else None
+
+    rows = wait.until(linked, "the records to be linked")
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+    assert all(later[1] == earlier[2] for earlier, later in zip(rows, rows[1:]))
