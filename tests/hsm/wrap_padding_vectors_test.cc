@@ -1,6 +1,6 @@
-// The module's AES Key Wrap with Padding against the vectors of RFC 5649. Not run on SoftHSM: it fills the
-// key up with zeros before it pads as the RFC says. KEKs are 32 bytes and wrapped without padding, so nothing
-// depends on it.
+// The module's AES Key Wrap with Padding against the vectors of RFC 5649, as CKM_AES_KEY_WRAP_KWP of PKCS#11
+// 3.0. Not run on SoftHSM, which lacks it; its CKM_AES_KEY_WRAP_PAD, like that of NSS, fills the key up
+// before it pads as the RFC says. KEKs are 32 bytes and wrapped without padding, so nothing depends on it.
 
 #include "tests/hsm/wrap_vector.h"
 
