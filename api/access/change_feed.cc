@@ -7,8 +7,6 @@ constexpr std::chrono::milliseconds kPollInterval{250};
 constexpr std::chrono::milliseconds kPollTimeout{1000};
 constexpr std::chrono::seconds kTrust{1};
 constexpr std::chrono::minutes kPruneInterval{10};
-// Rows are kept for an hour; a feed that was blind for half of that starts over.
-constexpr std::chrono::minutes kLongestGap{30};
 
 constexpr schema::Statement kAppend = {"access_append_change",
                                        "INSERT INTO change_log (kind, id) VALUES ($1, $2)"};
@@ -23,12 +21,13 @@ constexpr schema::Statement kPoll = {"access_poll_changes",
 constexpr schema::Statement kHorizon = {"access_change_horizon",
                                         "SELECT pg_snapshot_xmin(pg_current_snapshot())::text", true};
 
+// A feed that was blind for longer misses nothing that matters: what it had cached expired after 15 minutes.
 constexpr schema::Statement kPruneChanges = {
     "access_prune_changes", "DELETE FROM change_log WHERE created_at < now() - interval '1 hour'", true};
 // The hour is for clocks that disagree: a row must not go while any node takes the token for unexpired.
-constexpr schema::Statement kPruneRevoked = {
-    "access_prune_revoked_tokens", "DELETE FROM revoked_tokens WHERE expires_at < now() - interval '1 hour'",
-    true};
+constexpr std::chrono::hours kKeepRevoked{1};
+constexpr schema::Statement kPruneRevoked = {"access_prune_revoked_tokens",
+                                             "DELETE FROM revoked_tokens WHERE expires_at < $1", true};
 
 schema::PgConfig WithPollTimeouts(schema::PgConfig config) {
   config.statement_timeout = std::min(config.statement_timeout, kPollTimeout);
@@ -58,21 +57,20 @@ void ChangeFeed::Start() {
 
 Status ChangeFeed::PollOnce() {
   const SteadyTime start = clock_.Steady();
-  auto polled = Poll(start);
+  auto polled = Poll();
   if (!polled.has_value()) {
     connection_.reset();
     return polled;
   }
-  last_poll_ = start;
   authenticator_.TrustUntil(start + kTrust);
   return Ok();
 }
 
-Status ChangeFeed::Poll(SteadyTime start) {
+Status ChangeFeed::Poll() {
   if (connection_ == nullptr || connection_->broken()) {
     TRY(connection_, schema::Connection::Open(config_, log_));
   }
-  if (horizon_.empty() || start - last_poll_ > kLongestGap) return StartOver();
+  if (horizon_.empty()) return StartFromNow();
 
   TRY(const auto rows, connection_->Run(kPoll, {horizon_}));
   std::set<Change> changes;
@@ -88,10 +86,9 @@ Status ChangeFeed::Poll(SteadyTime start) {
 }
 
 // What was cached before the horizon may have changed unseen.
-Status ChangeFeed::StartOver() {
+Status ChangeFeed::StartFromNow() {
   TRY(const auto rows, connection_->Run(kHorizon, {}));
   horizon_ = rows.Text(0, 0);
-  applied_.clear();
   authenticator_.ForgetAll();
   return Ok();
 }
@@ -104,8 +101,8 @@ void ChangeFeed::Apply(const Change& change) {
 void ChangeFeed::Prune() {
   if (connection_ == nullptr || clock_.Steady() < prune_at_) return;
   prune_at_ = clock_.Steady() + kPruneInterval;
-  for (const auto* statement : {&kPruneChanges, &kPruneRevoked}) {
-    const auto pruned = connection_->Run(*statement, {});
+  for (const auto& pruned : {connection_->Run(kPruneChanges, {}),
+                             connection_->Run(kPruneRevoked, {clock_.Now() - kKeepRevoked})}) {
     if (!pruned.has_value()) log_.Failure("old revocations could not be pruned", pruned.error());
   }
 }

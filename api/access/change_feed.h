@@ -24,7 +24,7 @@ class ChangeFeed {
   ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock, const Log& log);
   ~ChangeFeed();
   void Start();
-  // One poll. Public for tests. The first one, and one after a long gap, makes the authenticator forget all.
+  // One poll. Public for tests. The first one makes the authenticator forget all.
   Status PollOnce();
 
  private:
@@ -37,8 +37,8 @@ class ChangeFeed {
     }
   };
   void Loop();
-  Status Poll(SteadyTime start);
-  Status StartOver();
+  Status Poll();
+  Status StartFromNow();
   void Apply(const Change& change);
   // Removes what no node can need any more.
   void Prune();
@@ -50,7 +50,6 @@ class ChangeFeed {
   std::unique_ptr<schema::Connection> connection_;
   std::string horizon_;       // xid8 text: rows at or above it are read again at the next poll
   std::set<Change> applied_;  // what the last poll saw at or above its horizon: not applied twice
-  SteadyTime last_poll_{};
   SteadyTime prune_at_{};
   std::mutex mutex_;  // guards stopping_
   std::condition_variable wake_;

@@ -1,0 +1,181 @@
+#include "api/access/authenticator.h"
+#include "tests/unit/api/access_database.h"
+
+using namespace claviger;
+using namespace claviger::api;
+using namespace claviger::testing;
+
+namespace {
+
+struct Fixture : Database {
+  Fixture() : user(AddUser()), claims(ClaimsOf(user)), token(Sign(claims)) {}
+
+  Result<Principal> Ask(std::string_view text) { return authenticator.Authenticate(WithToken(text)); }
+  Result<Principal> Ask() { return Ask(token); }
+  void Trust() { authenticator.TrustUntil(clock.Steady() + std::chrono::seconds(1)); }
+  void Refused(const Result<Principal>& answer) {
+    REQUIRE(!answer.has_value());
+    CHECK(answer.error().kind == ErrorKind::kUnauthenticated);
+    CHECK(answer.error().detail == "Invalid or expired token");
+  }
+  void Revoke(const TokenId& id) {
+    Sql("INSERT INTO revoked_tokens VALUES ($1, $2, $3)",
+        {user.org, id, clock.Now() + std::chrono::minutes(15)});
+  }
+
+  crypto::TokenVerifier verifier = Verifier();
+  Authenticator authenticator{pool, clock, verifier};
+  Principal user;
+  crypto::TokenClaims claims;
+  std::string token;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a token is its user, with the role of the database") {
+  const auto principal = Must(Ask());
+  CHECK(principal.type == PrincipalType::kUser);
+  CHECK(principal.id == user.id);
+  CHECK(principal.org == user.org);
+  CHECK(principal.role == Role::kOwner);
+  CHECK(principal.token == claims.id);
+  CHECK(principal.token_expires_at == claims.expires_at);
+  Sql("UPDATE users SET role = 'member' WHERE id = $1", {user.id});
+  CHECK(Must(Ask()).role == Role::kMember);
+}
+
+TEST_CASE_FIXTURE(Fixture, "only one bearer credential in the Authorization header counts") {
+  const std::string good = "Bearer " + token;
+  const std::vector<std::string> bad = {"",
+                                        "Bearer",
+                                        "Bearer ",
+                                        "Bearer  " + token,
+                                        "Basic " + token,
+                                        token,
+                                        "Bearer\t" + token,
+                                        "Bearer " + std::string(crypto::kMaxTokenBytes + 1, 'a')};
+  for (const auto& value : bad) {
+    http::Request request;
+    request.headers = {{"authorization", value}};
+    Refused(authenticator.Authenticate(request));
+  }
+  http::Request request;
+  Refused(authenticator.Authenticate(request));
+  request.headers = {{"x-authorization", good}};
+  Refused(authenticator.Authenticate(request));
+  request.headers = {{"authorization", good}, {"authorization", good}};
+  Refused(authenticator.Authenticate(request));
+  for (const std::string scheme : {"Bearer ", "bearer ", "BEARER "}) {
+    request.headers = {{"authorization", scheme + token}};
+    CHECK(authenticator.Authenticate(request).has_value());
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "revoked tokens and those of unknown or foreign subjects are refused alike") {
+  Revoke(claims.id);
+  Refused(Ask());
+
+  auto stranger = ClaimsOf(user);
+  stranger.subject = NewUuidV7(clock, random);
+  Refused(Ask(Sign(stranger)));
+
+  auto moved = ClaimsOf(user);
+  moved.org = AddUser().org;
+  Refused(Ask(Sign(moved)));
+
+  auto agent = ClaimsOf(user);
+  agent.subject_type = PrincipalType::kAgent;
+  Refused(Ask(Sign(agent)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token issued before tokens_valid_from is dead, one of that very second lives") {
+  Sql("UPDATE users SET tokens_valid_from = $2 WHERE id = $1",
+      {user.id, Time(std::chrono::seconds(claims.issued_at + 1))});
+  Refused(Ask());
+  auto next = ClaimsOf(user);
+  next.issued_at = claims.issued_at + 1;
+  CHECK(Ask(Sign(next)).has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a trusted cache answers without the database") {
+  Trust();
+  REQUIRE(Ask().has_value());
+  Server().Stop();
+  const auto answer = Ask();
+  const auto other = Ask(Sign(ClaimsOf(user)));
+  clock.Advance(std::chrono::milliseconds(1001));
+  const auto untrusted = Ask();
+  Server().Start();
+  CHECK(Must(answer).id == user.id);
+  REQUIRE(!other.has_value());
+  CHECK(other.error().kind == ErrorKind::kUnavailable);
+  REQUIRE(!untrusted.has_value());
+  CHECK(untrusted.error().kind == ErrorKind::kUnavailable);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a cache that is not trusted asks the database every time") {
+  REQUIRE(Ask().has_value());
+  Revoke(claims.id);
+  Refused(Ask());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is forgotten is asked for again, and nothing else") {
+  const auto second = ClaimsOf(user);
+  const std::string second_token = Sign(second);
+  Trust();
+  REQUIRE(Ask().has_value());
+  REQUIRE(Ask(second_token).has_value());
+  Revoke(claims.id);
+  Revoke(second.id);
+  CHECK(Ask().has_value());  // cached: this node does not know yet
+
+  authenticator.ForgetToken(claims.id);
+  Refused(Ask());
+  CHECK(Ask(second_token).has_value());
+
+  authenticator.ForgetUser(UserId{NewUuidV7(clock, random)});
+  CHECK(Ask(second_token).has_value());
+  authenticator.ForgetUser(UserId{user.id});
+  Refused(Ask(second_token));
+}
+
+TEST_CASE_FIXTURE(Fixture, "forgetting everything forgets everyone") {
+  Trust();
+  REQUIRE(Ask().has_value());
+  Revoke(claims.id);
+  authenticator.ForgetAll();
+  Refused(Ask());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a cached token expires on time") {
+  Trust();
+  REQUIRE(Ask().has_value());
+  clock.Advance(std::chrono::seconds(crypto::kMaxTokenLifetimeSeconds - 1));
+  Trust();
+  CHECK(Ask().has_value());
+  clock.Advance(std::chrono::seconds(1));
+  Trust();
+  Refused(Ask());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an answer that was on its way when its user was forgotten is not cached") {
+  // A lock on the table holds the load until the revocation has been committed and forgotten.
+  auto blocker = Connect("claviger_owner", name);
+  auto transaction = Must(blocker->Begin());
+  Must(blocker->Run(testing::Sql("LOCK TABLE revoked_tokens IN ACCESS EXCLUSIVE MODE"), {}));
+  Trust();
+  std::optional<Result<Principal>> first;
+  std::thread asking([&] { first = Ask(); });
+  auto observer = Connect("postgres", name);
+  while (
+      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
+      0) {
+    std::this_thread::yield();
+  }
+  authenticator.ForgetUser(UserId{user.id});
+  Must(transaction.Commit());
+  asking.join();
+  CHECK(first->has_value());
+  Revoke(claims.id);
+  Refused(Ask());
+}

@@ -1,0 +1,88 @@
+#pragma once
+// A migrated database of a test's own, with a person in it and tokens signed by a keyring in memory.
+
+#include <atomic>
+
+#include "api/access/authenticator.h"
+#include "api/audit/audit_log.h"
+#include "schema/migrate.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_keyring.h"
+#include "tests/fakes/fake_random.h"
+#include "tests/schema/server.h"
+
+namespace claviger::testing {
+
+inline constexpr const char* kIssuer = "claviger-test";
+
+struct Database {
+  Database() : name(NewName()) {
+    Server().CreateDatabase(name);
+    auto owner_connection = Connect("claviger_owner", name);
+    Must(schema::Migrate(*owner_connection, schema::BuiltInMigrations()));
+  }
+
+  // Runs one statement as the owner of the tables; for what the runtime role may not.
+  schema::Rows Sql(const char* sql, std::initializer_list<schema::Param> params = {}) {
+    return Must(Connect("claviger_owner", name)->Run(testing::Sql(sql), params));
+  }
+  int64_t Count(const char* sql, std::initializer_list<schema::Param> params = {}) {
+    return Sql(sql, params).Int8(0, 0);
+  }
+
+  // A person, alone in a new organisation.
+  api::Principal AddUser(const char* role = "owner") {
+    api::Principal user;
+    user.org = OrgId{NewUuidV7(clock, random)};
+    user.id = NewUuidV7(clock, random);
+    Sql("INSERT INTO orgs VALUES ($1, 'Org', $2)", {user.org, clock.Now()});
+    Sql("INSERT INTO users (org_id, id, email, display_name, role, auth_method, password_hash, "
+        "tokens_valid_from, created_at) VALUES ($1, $2, $3, 'Name', $4, 'email', 'none', $5, $5)",
+        {user.org, user.id, FormatUuid(user.id) + "@example.org", role,
+         Time(std::chrono::seconds(UnixSeconds(clock.Now())))});
+    return user;
+  }
+
+  crypto::TokenClaims ClaimsOf(const api::Principal& user) {
+    crypto::TokenClaims claims;
+    claims.subject_type = user.type;
+    claims.subject = user.id;
+    claims.org = user.org;
+    claims.id = TokenId{NewUuidV7(clock, random)};
+    claims.issued_at = UnixSeconds(clock.Now());
+    claims.expires_at = claims.issued_at + crypto::kMaxTokenLifetimeSeconds;
+    claims.scopes = {"*"};
+    return claims;
+  }
+  std::string Sign(const crypto::TokenClaims& claims) {
+    return Must(crypto::SignToken(keyring, kIssuer, claims));
+  }
+
+  crypto::TokenVerifier Verifier() { return {kIssuer, Must(keyring.PublicKeys(crypto::SigningKey::kToken))}; }
+
+  const std::string name;
+  fakes::FakeClock clock;
+  fakes::FakeRandom random;
+  fakes::FakeKeyring keyring;
+  schema::PgConfig config = Patient(Server().Config("claviger_app", name));
+  schema::Pool pool{config, QuietLog()};
+
+ private:
+  // Tests hold locks on purpose.
+  static schema::PgConfig Patient(schema::PgConfig config) {
+    config.statement_timeout = config.lock_timeout = std::chrono::seconds(30);
+    return config;
+  }
+  static std::string NewName() {
+    static std::atomic<int> count = 0;
+    return "unit_" + std::to_string(++count);
+  }
+};
+
+inline api::http::Request WithToken(std::string_view token) {
+  api::http::Request request;
+  request.headers.emplace_back("authorization", "Bearer " + std::string(token));
+  return request;
+}
+
+}  // namespace claviger::testing
