@@ -31,10 +31,10 @@ class Connection {
 
   // Runs one statement in its own transaction, or in the open one. Errors: kUnavailable (connection,
   // timeouts, serialisation, deadlock, disk full, shutting down), kConflict (unique or foreign-key
-  // violation), kInternal (the rest); always with SQLSTATE. After kUnavailable with SQLSTATE 08006 the
-  // connection is broken and whether the statement took effect is unknown. An idempotent statement outside a
-  // transaction is retried once on a fresh connection when the server closed this one; session state (LISTEN,
-  // session locks) is then lost.
+  // violation), kInternal (the rest); always with SQLSTATE. If kUnavailable leaves the
+  // connection broken, whether the statement took effect is unknown. An idempotent statement outside a
+  // transaction is retried once on a fresh connection when the server closed this one or no longer has the
+  // statement as prepared; session state (LISTEN, session locks) is then lost.
   Result<Rows> Run(const Statement& statement, std::initializer_list<Param> params);
 
   struct Call {

@@ -172,7 +172,7 @@ TEST_CASE("deleting a vault or an organisation takes its secrets and keys with i
 TEST_CASE("a key that sealed a secret cannot be deleted while the secret is there") {
   auto runtime = As("claviger_app");
   InsertVault(*runtime, "4");
-  CHECK(
-      Sqlstate(*runtime, "DELETE FROM vault_keks WHERE vault_id = '00000000-0000-7000-8000-000000000004'") ==
-      "23503");
+  auto owner = As("claviger_owner");
+  CHECK(Sqlstate(*owner, "DELETE FROM vault_keks WHERE vault_id = '00000000-0000-7000-8000-000000000004'") ==
+        "23503");
 }
