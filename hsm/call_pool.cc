@@ -113,11 +113,15 @@ bool CallPool::Perform(Call& call) {
     call.stage_ = Call::Stage::kRunning;
   }
   call.Execute();
-  const std::lock_guard lock(call.mutex_);
-  call.stage_ = Call::Stage::kDone;
-  // Under the lock: the waiting thread may free the call as soon as it sees kDone.
+  bool abandoned = false;
+  {
+    const std::lock_guard lock(call.mutex_);
+    call.stage_ = Call::Stage::kDone;
+    abandoned = call.abandoned_;
+  }
+  // After the lock, or the waiting thread would wake up only to wait for it.
   call.ended_.notify_one();
-  return call.abandoned_;
+  return abandoned;
 }
 
 void CallPool::Returned(Shared& shared, bool alone) {
