@@ -23,11 +23,11 @@ inline constexpr size_t kMaxExportPageBytes = 4 * 1024 * 1024;
 
 // GET /v1/audit/events. An absent filter lets everything pass.
 struct AuditEventFilter {
-  std::optional<std::string> resource_id;  // equals the resource's id or the path in the details
-  std::optional<std::string> actor_id;
-  std::optional<std::string> action;
-  std::optional<Time> from;  // inclusive
-  std::optional<Time> to;    // inclusive
+  std::optional<std::string> resource_id = {};  // equals the resource's id or the path in the details
+  std::optional<std::string> actor_id = {};
+  std::optional<std::string> action = {};
+  std::optional<Time> from = {};  // inclusive
+  std::optional<Time> to = {};    // inclusive
   int64_t limit = kDefaultEvents;
   int64_t offset = 0;
 };

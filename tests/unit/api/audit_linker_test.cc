@@ -1,0 +1,232 @@
+#include <nlohmann/json.hpp>
+
+#include "api/audit/audit.h"
+#include "api/audit/linker.h"
+#include "api/json/json.h"
+#include "tests/unit/api/access_database.h"
+
+using namespace claviger;
+using namespace claviger::api;
+using namespace claviger::testing;
+
+namespace {
+
+struct Fixture : Database {
+  Fixture() {
+    alice.org = OrgId{NewUuidV7(clock, random)};
+    bob.org = OrgId{NewUuidV7(clock, random)};
+  }
+
+  void Add(const OrgId& org, int count = 1) {
+    auto lease = Must(pool.Acquire());
+    for (int i = 0; i < count; ++i) {
+      clock.Advance(std::chrono::milliseconds(1));
+      AuditDraft draft(http::Request{}, "secret.read", "getSecret");
+      draft.SetActor("user", "", org);
+      Must(audit.Insert(*lease, draft.Finish(clock, random, "success")));
+    }
+  }
+
+  // The export as the command line assembles it from the pages.
+  Result<crypto::AuditVerifier::Summary> Verify(const Principal& who, int64_t page = 2) {
+    crypto::ExportReader reader(Must(keyring.PublicKeys(crypto::SigningKey::kAudit)));
+    TRYV(reader.AddLine(crypto::ExportHeaderLine(who.org, clock.Now())));
+    uint64_t checkpoints = 0;
+    uint64_t until = 0;
+    while (true) {
+      const auto text = EncodeCheckpointPage(Must(trail.Checkpoints(until, page)));
+      const auto part = Must(DecodeCheckpointPage(text));
+      if (part.lines.empty()) break;
+      for (const auto& line : part.lines) {
+        TRYV(reader.AddLine(line));
+      }
+      checkpoints += part.lines.size();
+      until = part.last;
+    }
+    uint64_t records = 0;
+    for (uint64_t after = 0;;) {
+      const auto text = EncodeRecordPage(Must(trail.Records(who, after, until, page)));
+      const auto part = Must(DecodeRecordPage(text));
+      if (part.lines.empty()) break;
+      for (const auto& line : part.lines) {
+        TRYV(reader.AddLine(line));
+      }
+      records += part.lines.size();
+      after = part.last;
+    }
+    TRYV(reader.AddLine(crypto::ExportEndLine(checkpoints, records)));
+    return reader.Finish();
+  }
+
+  AuditLog audit{pool, clock, random, QuietLog(), 10};
+  AuditLinker linker{pool, keyring, clock, QuietLog()};
+  AuditTrail trail{pool};
+  Principal alice;
+  Principal bob;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "linked records of every organisation verify with the public key alone") {
+  Add(alice.org, 3);
+  Add(bob.org, 2);
+  Add(OrgId{}, 1);
+  CHECK(Must(linker.LinkOnce()) == 6);
+  Add(alice.org, 2);
+  CHECK(Must(linker.LinkOnce()) == 2);
+  CHECK(Must(linker.LinkOnce()) == 0);
+
+  const auto seen = Must(Verify(alice));
+  CHECK(seen.records == 5);
+  CHECK(seen.checkpoints == 2);
+  CHECK(Must(Verify(bob)).records == 2);
+  CHECK(Must(Verify(Principal{})).records == 1);
+  CHECK(Count("SELECT count(*) FROM audit_pending") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "records are linked in the order of their time") {
+  Add(alice.org, 5);
+  Must(linker.LinkOnce());
+  CHECK(
+      Count(
+          "SELECT count(*) FROM (SELECT e.created_at < lag(e.created_at) OVER (ORDER BY l.sequence) AS wrong "
+          "FROM audit_links l JOIN audit_events e ON e.id = l.event_id) t WHERE wrong") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is not linked yet is not exported") {
+  Add(alice.org, 2);
+  Must(linker.LinkOnce());
+  Add(alice.org, 1);
+  CHECK(Must(Verify(alice)).records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an edited, removed or exchanged record is found") {
+  Add(alice.org, 4);
+  Must(linker.LinkOnce());
+  REQUIRE(Verify(alice).has_value());
+  SUBCASE("edited") {
+    Sql("UPDATE audit_events SET actor_type = 'agent' WHERE id = (SELECT event_id FROM audit_links WHERE "
+        "sequence = 2)");
+  }
+  SUBCASE("edited details") {
+    Sql("UPDATE audit_events SET details = details || ' ' WHERE id = (SELECT event_id FROM audit_links WHERE "
+        "sequence = 4)");
+  }
+  SUBCASE("removed") {
+    Sql("DELETE FROM audit_events WHERE id = (SELECT event_id FROM audit_links WHERE sequence = 3)");
+  }
+  SUBCASE("cut off") { Sql("DELETE FROM audit_links WHERE sequence = 4"); }
+  SUBCASE("emptied") { Sql("DELETE FROM audit_links"); }
+  SUBCASE("exchanged") {
+    Sql("UPDATE audit_links SET sequence = 9 WHERE sequence = 2");
+    Sql("UPDATE audit_links SET sequence = 2 WHERE sequence = 3");
+    Sql("UPDATE audit_links SET sequence = 3 WHERE sequence = 9");
+  }
+  SUBCASE("checkpoint changed") { Sql("UPDATE audit_checkpoints SET total_records = total_records + 1"); }
+  SUBCASE("leaf changed") { Sql("UPDATE audit_leaves SET count = count - 1"); }
+  const auto verdict = Verify(alice);
+  REQUIRE(!verdict.has_value());
+  CHECK(verdict.error().kind == ErrorKind::kIntegrity);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a pass links a thousand records at most, the oldest first") {
+  Add(alice.org, 1001);
+  CHECK(Must(linker.LinkOnce()) == 1000);
+  CHECK(Must(linker.LinkOnce()) == 1);
+  CHECK(Must(Verify(alice, 1000)).records == 1001);
+}
+
+TEST_CASE_FIXTURE(Fixture, "one node links at a time; another passes by without waiting") {
+  Add(alice.org, 1);
+  auto other = Connect("claviger_app", name);
+  auto transaction = Must(other->Begin());
+  Must(other->Run(testing::Sql("SELECT pg_advisory_xact_lock($1)"), {int64_t{0x636C617661756469}}));
+  CHECK(Must(linker.LinkOnce()) == 0);
+  Must(transaction.Commit());
+  CHECK(Must(linker.LinkOnce()) == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "while the HSM is gone records wait, and lose nothing") {
+  Add(alice.org, 2);
+  keyring.SetUnavailable(true);
+  CHECK(linker.LinkOnce().error().kind == ErrorKind::kUnavailable);
+  CHECK(Count("SELECT count(*) FROM audit_pending") == 2);
+  CHECK(Count("SELECT count(*) FROM audit_links") == 0);
+  keyring.SetUnavailable(false);
+  CHECK(Must(linker.LinkOnce()) == 2);
+  CHECK(Must(Verify(alice)).records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the chain goes on under a newer key") {
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  keyring.RotateSigningKey(crypto::SigningKey::kAudit);
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  CHECK(Count("SELECT count(DISTINCT kid) FROM audit_checkpoints") == 2);
+  CHECK(Must(Verify(alice)).records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a record that vanished before it was linked stays in the queue as evidence") {
+  Add(alice.org, 2);
+  Sql("DELETE FROM audit_events WHERE id = (SELECT id FROM audit_events ORDER BY id LIMIT 1)");
+  CHECK(Must(linker.LinkOnce()) == 1);
+  CHECK(Count("SELECT count(*) FROM audit_pending") == 1);
+  CHECK(Must(linker.LinkOnce()) == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a started linker links by itself") {
+  linker.Start();
+  Add(alice.org, 1);
+  while (Count("SELECT count(*) FROM audit_links") == 0) std::this_thread::yield();
+}
+
+TEST_CASE_FIXTURE(Fixture, "events are found by every filter, newest first, of the own organisation only") {
+  const auto user = AddUser();
+  auto lease = Must(pool.Acquire());
+  std::vector<Time> times;
+  for (const char* action : {"secret.read", "secret.write", "vault.create"}) {
+    clock.Advance(std::chrono::seconds(1));
+    AuditDraft draft(http::Request{}, action, "op");
+    draft.SetActor(user);
+    draft.SetResource("thing", action == std::string("vault.create") ? "v" : "s");
+    if (action == std::string("secret.write")) draft.AddDetail("path", "a/b");
+    Must(audit.Insert(*lease, draft.Finish(clock, random, "success")));
+    times.push_back(clock.Now());
+  }
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+
+  const auto actions = [&](const AuditEventFilter& filter) {
+    std::string found;
+    for (const auto& event : Must(trail.Events(user, filter))) found += event.record.action + " ";
+    return found;
+  };
+  CHECK(actions({}) == "vault.create secret.write secret.read ");
+  CHECK(actions({.resource_id = "s"}) == "secret.write secret.read ");
+  CHECK(actions({.resource_id = "a/b"}) == "secret.write ");
+  CHECK(actions({.action = "secret.read"}) == "secret.read ");
+  CHECK(actions({.actor_id = FormatUuid(user.id)}) == "vault.create secret.write secret.read ");
+  CHECK(actions({.actor_id = FormatUuid(NewUuidV7(clock, random))}).empty());
+  CHECK(actions({.from = times[1]}) == "vault.create secret.write ");
+  CHECK(actions({.to = times[1]}) == "secret.write secret.read ");
+  CHECK(actions({.from = times[1], .to = times[1]}) == "secret.write ");
+  CHECK(actions({.limit = 1, .offset = 1}) == "secret.write ");
+  CHECK(actions({.offset = 3}).empty());
+  CHECK(actions({.resource_id = "s' OR '1'='1"}).empty());
+
+  const auto events = Must(trail.Events(user, {}));
+  const Json newest = EncodeAuditEvent(events[0]);
+  const Json oldest = EncodeAuditEvent(events[2]);
+  CHECK(newest["sequence"] == 3);
+  CHECK(newest["details"]["outcome"] == "success");
+  CHECK(newest["details"]["operation"] == "op");
+  CHECK(newest["prev_event_id"] == EncodeAuditEvent(events[1])["id"]);
+  CHECK(!oldest.contains("prev_event_id"));
+  CHECK(oldest["integrity_hash"].get<std::string>().size() == 64);
+
+  Principal agent = user;
+  agent.type = PrincipalType::kAgent;
+  agent.id = NewUuidV7(clock, random);
+  CHECK(Must(trail.Events(agent, {})).empty());
+}
