@@ -138,7 +138,6 @@ class ExportReader {
   std::vector<PublicKey> keys_;
   std::optional<OrgId> org_;
   std::optional<AuditVerifier> verifier_;
-  bool in_records_ = false;
   bool ended_ = false;
   bool refused_ = false;
   uint64_t lines_ = 0;

@@ -152,6 +152,7 @@ Result<Signature> FakeKeyring::Sign(SigningKey which, ByteView message) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
   if (message.size() > 64 * 1024) return Internal("message too long to sign");
+  if (rotate_before_sign_.exchange(false)) AddSigningKey(which);
   const SigningPair& newest = signing_.at(which).back();
   return Signature{newest.published.kid, SignWith(algorithm_, newest.key.get(), message)};
 }

@@ -3,6 +3,7 @@
 // and signatures are genuine, so what it seals is refused after any change. Keys come from a seed: two
 // keyrings of the same seed open each other's blobs. Safe to use from many threads.
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -31,6 +32,8 @@ class FakeKeyring final : public crypto::Keyring {
   void SetUnavailable(bool unavailable);
   // Makes a newer key of that role; the older ones stay published.
   void RotateSigningKey(crypto::SigningKey which);
+  // The next Sign finds such a key made after the caller last looked at PublicKeys.
+  void RotateBeforeNextSign() { rotate_before_sign_ = true; }
   // How often ForgetKeks was called for that vault.
   int Forgotten(const VaultId& vault) const;
 
@@ -48,6 +51,7 @@ class FakeKeyring final : public crypto::Keyring {
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;
   bool unavailable_ = false;
+  std::atomic<bool> rotate_before_sign_ = false;
 };
 
 }  // namespace claviger::fakes

@@ -153,6 +153,8 @@ TEST_CASE("A false end line and anything behind the end are refused") {
   auto lines = ExportOf(MakeSampleLog());
   lines.back() = ExportEndLine(2, 2);
   CHECK_FALSE(Read(lines));
+  lines.back() = ExportEndLine(1, 3);
+  CHECK_FALSE(Read(lines));
   lines.back() = ExportEndLine(2, 3);
   CHECK(Read(lines));
   lines.push_back(lines.back());

@@ -180,7 +180,12 @@ TEST_CASE("A log signed throughout by another key is refused") {
         "Checkpoint 1 is not signed by a given key");
 }
 
-TEST_CASE("Even the HSM's own signature does not excuse counts that run backwards") {
+TEST_CASE("A checkpoint must name the key that signed it") {
+  CHECK(VerdictAfter([](SampleLog& log) { log.keys[0].kid = "claviger-audit-v2"; }) ==
+        "Checkpoint 1 is not signed by a given key");
+}
+
+TEST_CASE("Even the HSM's own signature does not excuse counts that run backwards or nothing sealed") {
   fakes::FakeKeyring keyring;
   const auto reseal = [&](SampleLog& log) {
     Seal(keyring, log.checkpoints[0], Digest{});
@@ -198,6 +203,18 @@ TEST_CASE("Even the HSM's own signature does not excuse counts that run backward
           log.checkpoints[1].total_records = 1;
           reseal(log);
         }) == "Checkpoint 2 counts too few records");
+  CHECK(VerdictAfter([&](SampleLog& log) {
+          log.checkpoints[1].total_records = 5;
+          log.checkpoints[1].leaves.push_back(log.checkpoints[1].leaves[0]);
+          reseal(log);
+        }) == "The leaves of checkpoint 2 do not give its signed root");
+  CHECK(VerdictAfter([&](SampleLog& log) {
+          AuditCheckpoint empty;
+          empty.number = 3;
+          empty.total_records = 4;
+          Seal(keyring, empty, CheckpointHash(log.checkpoints[1]));
+          log.checkpoints.push_back(empty);
+        }) == "The leaves of checkpoint 3 do not give its signed root");
   CHECK(VerdictAfter(reseal) == "accepted");
 }
 

@@ -84,6 +84,24 @@ TEST_CASE("A token of the key before a rotation still verifies; a new one names 
   CHECK_FALSE(stale.Verify(new_token, AfterIssue(0)));
 }
 
+TEST_CASE("A key that rotates between naming and signing gives a token that names its signer") {
+  fakes::FakeKeyring keyring;
+  keyring.RotateBeforeNextSign();
+  const std::string token = SignToken(keyring, kIssuer, SampleClaims()).value();
+  TokenVerifier verifier(kIssuer, keyring.PublicKeys(SigningKey::kToken).value());
+  CHECK(verifier.Verify(token, AfterIssue(0)));
+}
+
+TEST_CASE("A token over 8192 bytes is refused though its signature fits") {
+  Fixture f;
+  const auto padded = [&](size_t size) {
+    return f.Sign(kHeader, f.With(R"("jti")", R"("pad":")" + std::string(size, 'x') + R"(","jti")"));
+  };
+  CHECK(f.Refusal(padded(5000)) == "accepted");
+  CHECK(padded(6000).size() > kMaxTokenBytes);
+  CHECK(f.Refusal(padded(6000)) == "token too long");
+}
+
 TEST_CASE("Times are checked against the clock with 60 seconds of skew for a start in the future only") {
   Fixture f;
   const std::string token(AsText(KnownAnswer("token")));
