@@ -151,6 +151,7 @@ void Connection::Refuse(int status, std::string_view detail) {
 }
 
 void Connection::Send(Response response) {
+  body_share_.Release();  // the handler is done with the body
   if (host_.Draining()) close_after_ = true;
   if (response.body.size() > service_.config.max_response_bytes) {
     service_.log.Failure("a response is too large", {{"bytes", std::to_string(response.body.size())}});
