@@ -111,7 +111,7 @@ void PrivateCluster::Stop() {
 }
 
 void PrivateCluster::Kill() {
-  ::kill(server_, SIGSTOP);  // it must not see its children die, nor make new ones
+  StopAndWait(server_);  // it must not see its children die, nor make new ones
   const auto children = ChildrenOf(server_);
   Signal(SIGKILL);
   ::waitpid(server_, nullptr, 0);
@@ -127,7 +127,7 @@ void PrivateCluster::RestartIfDown() {
 }
 
 void PrivateCluster::Pause() {
-  ::kill(server_, SIGSTOP);
+  StopAndWait(server_);
   Signal(SIGSTOP);
 }
 

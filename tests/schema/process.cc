@@ -8,10 +8,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 namespace claviger::testing {
 namespace {
@@ -81,6 +83,13 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
     if (stat && stat->parent == pid) children.push_back(static_cast<pid_t>(std::stol(name)));
   }
   return children;
+}
+
+void StopAndWait(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  for (auto stat = ReadStat(std::to_string(pid)); stat && stat->state != 'T' && stat->state != 'Z';
+       stat = ReadStat(std::to_string(pid)))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 bool IsRunning(pid_t pid) {

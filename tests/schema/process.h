@@ -24,6 +24,8 @@ int RunToEnd(const std::vector<std::string>& command, const Account& account, co
 
 // Processes whose parent is `pid`.
 std::vector<pid_t> ChildrenOf(pid_t pid);
+// Stops a process and returns once it stands still: what it has forked by then is all it has forked.
+void StopAndWait(pid_t pid);
 // False once the process has ended, even if nobody has collected its status.
 bool IsRunning(pid_t pid);
 
