@@ -231,6 +231,9 @@ int Serve(Options options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   const Log log(LogLevel::kInfo);
+  // UBSan checks a type it sees for the first time with a descriptor, which the tests may have used up by
+  // then.
+  log.Info("echo server starts");
   KernelRandom random;
   Routes routes;
   auto server = Server::Create(

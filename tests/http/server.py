@@ -153,6 +153,16 @@ class EchoServer:
             fields = file.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def assert_rests_while(self, ask, seconds=1.2):
+        """Requests now and then need next to no processor time; a thread that spins needs all it can get. The
+        share is small because a loaded machine gives a spinning thread little."""
+        cpu, begin = self.cpu_seconds(), time.monotonic()
+        while time.monotonic() - begin < seconds:
+            assert ask().status == 200
+            time.sleep(0.1)
+        used, wall = self.cpu_seconds() - cpu, time.monotonic() - begin
+        assert used < 0.1 * wall, f"{used:.2f} s of processor time in {wall:.2f} s"
+
     def signal(self, number):
         self.process.send_signal(number)
 
