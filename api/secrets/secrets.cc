@@ -115,6 +115,7 @@ Result<Secret> Secrets::Get(const Principal& principal, const VaultId& vault, st
   TRY(const auto sealed, found->Unlock(grant));
   TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, identity, sealed.secret));
   if (found->limited()) {
+    TRYV(CheckSecretMetadata(about));  // a read that cannot be answered must not be counted
     TRYV(SpendAccess(grant, identity, audit));
   }
   return Secret{std::move(about), found->created_by(), std::move(value)};

@@ -7,6 +7,14 @@ using schema::Connection;
 using schema::Rows;
 using schema::Statement;
 
+// PostgreSQL's planner takes (org, vault) for one row while the tables are young or most vaults small, and
+// then rather walks a whole vault than use the full key it was given. Hence the forms below: a subquery with
+// LIMIT is planned by itself with every column it is given, and an order leaves only the index that has it.
+#define THE_VAULT "(SELECT * FROM vaults WHERE org_id = $1 AND id BETWEEN $2 AND $2 ORDER BY id LIMIT 1) v"
+#define SECRET_AT_PATH                                                                \
+  "(SELECT id, version, deleted_at FROM secrets WHERE org_id = $1 AND vault_id = $2 " \
+  "AND path BETWEEN $3 AND $3 ORDER BY path LIMIT 1) s"
+
 // LEFT JOINs tell an absent vault (no row) from an absent secret (a row of NULLs) in one round trip.
 constexpr Statement kFindForRead{
     "secrets_find_for_read",
@@ -14,12 +22,12 @@ constexpr Statement kFindForRead{
     "r.type, r.metadata, r.created_at, r.expires_at, r.max_access_count, r.access_count, "
     "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, r.ciphertext, "
     "k.root_version, k.blob, k.check_record "
-    "FROM vaults v "
-    "LEFT JOIN secrets s ON s.org_id = v.org_id AND s.vault_id = v.id AND s.path = $3 "
-    "LEFT JOIN secret_versions r ON r.org_id = s.org_id AND r.vault_id = s.vault_id "
-    "AND r.secret_id = s.id AND r.version = s.version "
-    "LEFT JOIN vault_keks k ON k.org_id = r.org_id AND k.vault_id = r.vault_id AND k.version = r.kek_version "
-    "WHERE v.org_id = $1 AND v.id = $2",
+    "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
+    " ON true "
+    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
+    "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
+    "AND version = r.kek_version LIMIT 1) k ON true",
     true};
 enum ReadColumn {
   kVaultByType,
@@ -52,12 +60,12 @@ constexpr Statement kFindForWrite{
     "secrets_find_for_write",
     "SELECT v.created_by_type, v.created_by, k.version, k.root_version, k.blob, k.check_record, "
     "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END "
-    "FROM vaults v "
-    "LEFT JOIN vault_keks k ON k.org_id = v.org_id AND k.vault_id = v.id AND k.version = v.kek_version "
-    "LEFT JOIN secrets s ON s.org_id = v.org_id AND s.vault_id = v.id AND s.path = $3 "
-    "LEFT JOIN secret_versions r ON r.org_id = s.org_id AND r.vault_id = s.vault_id "
-    "AND r.secret_id = s.id AND r.version = s.version "
-    "WHERE v.org_id = $1 AND v.id = $2",
+    "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
+    " ON true "
+    "LEFT JOIN LATERAL (SELECT type FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
+    "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
+    "AND version = v.kek_version LIMIT 1) k ON true",
     true};
 
 // A second first write of the path breaks the unique key.
@@ -78,17 +86,21 @@ constexpr Statement kInsertVersion{
 
 constexpr Statement kSoftDelete{"secrets_soft_delete",
                                 "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 AND vault_id = $2 "
-                                "AND path = $3 AND deleted_at IS NULL RETURNING id"};
+                                "AND id = (SELECT s.id FROM " SECRET_AT_PATH
+                                ") AND deleted_at IS NULL RETURNING id"};
+
+#undef SECRET_AT_PATH
+#undef THE_VAULT
 
 // The range makes the unique key on the path serve prefix, page and order alike.
-constexpr Statement kList{"secrets_list",
-                          "SELECT s.id, s.path, r.type, s.version, r.metadata, r.created_at, r.expires_at "
-                          "FROM secrets s JOIN secret_versions r ON r.org_id = s.org_id "
-                          "AND r.vault_id = s.vault_id AND r.secret_id = s.id AND r.version = s.version "
-                          "WHERE s.org_id = $1 AND s.vault_id = $2 AND s.path > $3 "
-                          "AND s.path >= $4 AND s.path < $5 AND s.deleted_at IS NULL "
-                          "ORDER BY s.path LIMIT $6",
-                          true};
+constexpr Statement kList{
+    "secrets_list",
+    "SELECT s.id, s.path, r.type, s.version, r.metadata, r.created_at, r.expires_at "
+    "FROM (SELECT id, path, version FROM secrets WHERE org_id = $1 AND vault_id = $2 AND path > $3 "
+    "AND path >= $4 AND path < $5 AND deleted_at IS NULL ORDER BY path LIMIT $6) s "
+    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true ORDER BY s.path",
+    true};
 
 PrincipalType TypeAt(const Rows& rows, int column) {
   return rows.Text(0, column) == crypto::Name(PrincipalType::kAgent) ? PrincipalType::kAgent
@@ -226,6 +238,7 @@ Result<std::vector<SecretMetadata>> List(Connection& connection, const Grant& gr
       connection.Run(kList, {grant.org(), grant.vault(), after, prefix, PrefixEnd(prefix), limit}));
   std::vector<SecretMetadata> secrets(rows.size());
   for (int row = 0; row < rows.size(); ++row) {
+    if (rows.IsNull(row, 2)) return IntegrityFailure("newest version of a secret is missing");
     SecretMetadata& secret = secrets[row];
     secret.id = rows.IdAt<SecretId>(row, 0);
     secret.path = rows.Text(row, 1);

@@ -85,7 +85,7 @@ Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const
                                            std::string_view path, Time now);
 
 // Newest version of each path that begins with `prefix` and sorts after `after`, by path. Deleted ones are
-// left out; expired and used-up ones are not.
+// left out; expired and used-up ones are not. kIntegrity if the newest version of one is missing.
 Result<std::vector<SecretMetadata>> List(schema::Connection& connection, const Grant& grant,
                                          std::string_view prefix, std::string_view after, int64_t limit);
 

@@ -97,6 +97,11 @@ Result<Json> EncodeSecretMetadata(const SecretMetadata& secret) {
   return json;
 }
 
+Status CheckSecretMetadata(const SecretMetadata& secret) {
+  TRYV(EncodeSecretMetadata(secret));
+  return Ok();
+}
+
 Result<SecretMetadata> DecodeSecretMetadata(const Json& json) {
   ObjectReader reader(json);
   SecretMetadata secret;

@@ -54,6 +54,8 @@ struct SecretMetadata {
 };
 // kIntegrity if the stored metadata is not a JSON object.
 Result<Json> EncodeSecretMetadata(const SecretMetadata& secret);
+// Whether it can be encoded.
+Status CheckSecretMetadata(const SecretMetadata& secret);
 Result<SecretMetadata> DecodeSecretMetadata(const Json& json);
 Result<Json> EncodeSecretList(const std::vector<SecretMetadata>& secrets);
 

@@ -71,17 +71,18 @@ Result<Vault> Vaults::Get(const Principal& principal, const VaultId& id) {
 }
 
 Status Vaults::Delete(const Principal& principal, const VaultId& id, AuditDraft& audit) {
-  {
-    TRY(auto lease, pool_.Acquire());
-    TRY(auto transaction, lease->Begin());
-    TRY(const auto vault, vaults_store::FindAndLock(*lease, principal.org, id));
-    if (!vault || !MaySee(principal, *vault)) return VaultNotFound();
-    TRY(const auto grant, Authorize(principal, Permission::kManage, FactsOf(principal.org, *vault), ""));
-    TRYV(vaults_store::Delete(*lease, grant));
-    TRYV(lease->Run(ChangeCall("vault", id.uuid)));
-    TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
-    TRYV(transaction.Commit());
-  }
+  TRY(auto lease, pool_.Acquire());
+  TRY(const auto vault, vaults_store::Find(*lease, principal.org, id));
+  if (!vault || !MaySee(principal, *vault)) return VaultNotFound();
+  TRY(const auto grant, Authorize(principal, Permission::kManage, FactsOf(principal.org, *vault), ""));
+
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool locked, vaults_store::Lock(*lease, grant));
+  if (!locked) return VaultNotFound();
+  TRYV(vaults_store::Delete(*lease, grant));
+  TRYV(lease->Run(ChangeCall("vault", id.uuid)));
+  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  TRYV(transaction.Commit());
   audit.MarkCommitted();
   keyring_.ForgetKeks(principal.org, id);
   return Ok();

@@ -17,15 +17,15 @@ schema::Connection::Call Insert(const OrgId& org, const Vault& vault);
 schema::Connection::Call InsertKek(const crypto::WrappedKek& kek, Time created_at);
 
 Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& org, const VaultId& id);
-// Locks the row until the transaction ends: no secret can be written to the vault meanwhile.
-Result<std::optional<Vault>> FindAndLock(schema::Connection& connection, const OrgId& org, const VaultId& id);
+// False if the vault is gone. Until the transaction ends no secret can be written to it.
+Result<bool> Lock(schema::Connection& connection, const Grant& grant);
 
 // In order of creation, those after `after`; only those `created_by` made, if given.
 Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org,
                                 const std::optional<Uuid>& created_by, const std::optional<VaultId>& after,
                                 int64_t limit);
 
-// Removes the vault, its KEK blobs and its secrets, inside the transaction of FindAndLock.
+// Removes the vault, its KEK blobs and its secrets, inside the transaction that locked it.
 Status Delete(schema::Connection& connection, const Grant& grant);
 
 }  // namespace claviger::api::vaults_store

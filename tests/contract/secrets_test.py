@@ -349,6 +349,25 @@ def test_a_list_ends_before_it_grows_too_large(vault):
     assert [secret["path"] for secret in first + rest] == [f"s{number:03}" for number in range(300)]
 
 
+def test_a_list_has_at_most_10000_secrets_and_goes_on(account, vault, daemon):
+    first = vault.put("s", "v").json()["id"]
+    daemon.psql_owner(
+        "INSERT INTO secrets SELECT org_id, vault_id, gen_random_uuid(), 's/' || to_char(n, 'FM00000'), 1, NULL, "
+        f"created_at FROM secrets, generate_series(1, 12000) n WHERE id = '{first}'")
+    daemon.psql_owner(
+        "INSERT INTO secret_versions SELECT s.org_id, s.vault_id, s.id, 1, type, metadata, expires_at, max_access_count, "
+        "access_count, created_by_type, created_by, r.created_at, kek_version, sealed_dek, ciphertext "
+        f"FROM secrets s, (SELECT * FROM secret_versions WHERE secret_id = '{first}' OFFSET 0) r "
+        f"WHERE s.vault_id = '{vault.id}' AND s.id <> '{first}'")
+    response = account.get(vault.path() + "/secrets")
+    page = [secret["path"] for secret in response.json()["secrets"]]
+    last = account.get(response.links["next"]["url"])
+    rest = [secret["path"] for secret in last.json()["secrets"]]
+    assert (len(page), len(rest)) == (10000, 2001)
+    assert page + rest == ["s"] + [f"s/{number:05}" for number in range(1, 12001)]
+    assert "next" not in last.links
+
+
 @pytest.mark.parametrize("query", ["limit=ten", "limit=", "after=a%20b", "after=%C3%BC"])
 def test_malformed_paging_is_refused(vault, query):
     assert vault.account.get(f"{vault.path()}/secrets?{query}").status_code == 400
@@ -530,6 +549,9 @@ def test_a_secret_moved_to_another_vault_does_not_open(account, vault, daemon, p
     assert vault.get("one").json()["value"] == "canary-one"
 
 
-def test_metadata_that_is_no_longer_json_is_refused(account, vault, daemon, pair):
-    daemon.psql_owner(f"UPDATE secret_versions SET metadata = '{{' WHERE secret_id = '{pair[0]}'")
+@pytest.mark.parametrize("limit", [0, 5])
+def test_metadata_that_is_no_longer_json_is_refused(account, vault, daemon, pair, limit):
+    daemon.psql_owner(f"UPDATE secret_versions SET metadata = '{{', max_access_count = {limit} "
+                      f"WHERE secret_id = '{pair[0]}'")
     assert_refused(account, vault, "one", pair[0], daemon, "canary")
+    assert daemon.psql_owner(f"SELECT access_count FROM secret_versions WHERE secret_id = '{pair[0]}'") == [(0,)]

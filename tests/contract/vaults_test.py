@@ -165,6 +165,16 @@ def test_a_removed_vault_leaves_no_row_and_frees_its_name(account, vault, daemon
     assert account.post("/v1/vaults", json={"name": vault.name}).status_code == 201
 
 
+def test_a_vault_of_any_size_can_be_removed(account, vault, daemon):
+    """More secrets than one statement removes."""
+    first = vault.put("s", "v").json()["id"]
+    daemon.psql_owner(
+        "INSERT INTO secrets SELECT org_id, vault_id, gen_random_uuid(), 's/' || n, 1, NULL, created_at "
+        f"FROM secrets, generate_series(1, 12000) n WHERE id = '{first}'")
+    assert account.delete(vault.path()).status_code == 204
+    assert daemon.psql_owner(f"SELECT count(*) FROM secrets WHERE vault_id = '{vault.id}'") == [(0,)]
+
+
 def test_other_nodes_are_told_of_a_removed_vault(account, vault, daemon):
     account.delete(vault.path())
     assert daemon.psql_owner(f"SELECT kind FROM change_log WHERE id = '{vault.id}'") == [("vault",)]
