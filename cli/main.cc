@@ -59,13 +59,20 @@ int Run(int argc, char** argv) {
   return status.value();
 }
 
+// Values and tokens pass through buffers of libcurl, OpenSSL and the JSON parser, which do not wipe them.
+void GuardMemory() {
+#ifndef __SANITIZE_ADDRESS__  // whose leak check has to look into us
+  // No core file, and no debugger of the same user.
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+  // The C library overwrites whatever is freed.
+  mallopt(M_PERTURB, 0xA5);
+}
+
 }  // namespace
 }  // namespace claviger::cli
 
 int main(int argc, char** argv) {
-  // No core file and no debugger of the same user sees the values and tokens in our memory.
-  prctl(PR_SET_DUMPABLE, 0);
-  // The C library overwrites what is freed: buffers of libcurl, OpenSSL and the JSON parser hold values too.
-  mallopt(M_PERTURB, 0xA5);
+  claviger::cli::GuardMemory();
   return claviger::cli::Run(argc, argv);
 }

@@ -119,7 +119,8 @@ def changed(line, **members):
 
 
 EDITS = {"action": "secret.list", "actor_id": "", "outcome": "denied", "details": "{}", "ip_address": "192.0.2.1",
-         "resource_id": "0199b0a0-0000-7000-8000-000000000001", "created_at": "2020-01-01T00:00:00.000000Z", "request_id": "", "sequence": 99,
+         "resource_id": "0199b0a0-0000-7000-8000-000000000001",
+         "created_at": "2020-01-01T00:00:00.000000Z", "request_id": "", "sequence": 99,
          "integrity_hash": "00" * 32}
 
 
