@@ -5,12 +5,12 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 import uuid
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from support import wait
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 NEW_PASSWORD = "Still-Water-Runs-Deeper-7!"
@@ -188,17 +188,14 @@ def test_revocation_survives_a_restart(daemon, account):
     assert_dead(client)
 
 
-def test_another_node_sees_a_revocation_within_a_second(installation, daemon, account):
+def test_another_node_sees_a_revocation(installation, daemon, account):
     node = installation.daemon("second-node")
     try:
         token = account.login()
         there = node.api(token)
         assert there.get("/v1/auth/me").status_code == 200
         assert account.with_token(token).delete("/v1/auth/token").status_code == 204
-        revoked_at = time.monotonic()
-        while there.get("/v1/auth/me").status_code == 200:
-            pass
-        assert time.monotonic() - revoked_at < 10  # a bound against hanging; the promise is one second
+        wait.until(lambda: there.get("/v1/auth/me").status_code == 401, "the second node to refuse the token")
     finally:
         assert node.stop() == 0
 

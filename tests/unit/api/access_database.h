@@ -1,7 +1,5 @@
 #pragma once
-// A migrated database of a test's own, with a person in it and tokens signed by a keyring in memory.
-
-#include <atomic>
+// A migrated and empty database, and what makes people and tokens in it.
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
@@ -16,15 +14,23 @@ namespace claviger::testing {
 inline constexpr const char* kIssuer = "claviger-test";
 
 struct Database {
-  Database() : name(NewName()) {
-    Server().CreateDatabase(name);
-    auto owner_connection = Connect("claviger_owner", name);
-    Must(schema::Migrate(*owner_connection, schema::BuiltInMigrations()));
+  // One database for all tests of the program, emptied for each.
+  Database() {
+    static const bool made = [this] {
+      Server().CreateDatabase(name);
+      Must(schema::Migrate(*Connect("claviger_owner", name), schema::BuiltInMigrations()));
+      return true;
+    }();
+    static_cast<void>(made);
+    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, vaults, vault_keks, secrets, secret_versions, "
+        "audit_events, "
+        "audit_pending, audit_links, audit_leaves, audit_checkpoints");
   }
 
   // Runs one statement as the owner of the tables; for what the runtime role may not.
   schema::Rows Sql(const char* sql, std::initializer_list<schema::Param> params = {}) {
-    return Must(Connect("claviger_owner", name)->Run(testing::Sql(sql), params));
+    auto owner = Must(schema::Connection::Open(Patient(Server().Config("claviger_owner", name)), QuietLog()));
+    return Must(owner->Run(testing::Sql(sql), params));
   }
   int64_t Count(const char* sql, std::initializer_list<schema::Param> params = {}) {
     return Sql(sql, params).Int8(0, 0);
@@ -60,7 +66,7 @@ struct Database {
 
   crypto::TokenVerifier Verifier() { return {kIssuer, Must(keyring.PublicKeys(crypto::SigningKey::kToken))}; }
 
-  const std::string name;
+  const std::string name = "unit";
   fakes::FakeClock clock;
   fakes::FakeRandom random;
   fakes::FakeKeyring keyring;
@@ -72,10 +78,6 @@ struct Database {
   static schema::PgConfig Patient(schema::PgConfig config) {
     config.statement_timeout = config.lock_timeout = std::chrono::seconds(30);
     return config;
-  }
-  static std::string NewName() {
-    static std::atomic<int> count = 0;
-    return "unit_" + std::to_string(++count);
   }
 };
 
