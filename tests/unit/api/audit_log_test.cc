@@ -107,8 +107,7 @@ TEST_CASE_FIXTURE(Fixture, "a connection lost between two batches costs no recor
   AuditLog audit(pool, clock, random, QuietLog(), 100);
   REQUIRE(Append(audit, Record()).get());
   Must(Connect()->Run(
-      testing::Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'unit'"),
-      {}));
+      testing::Sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'unit'"), {}));
   CHECK(Append(audit, Record()).get());
   CHECK(PendingEvents() == 2);
 }
