@@ -8,6 +8,7 @@ import select
 import termios
 import time
 
+from support import wait
 from support.paths import CLAVIGER
 
 
@@ -57,7 +58,7 @@ class Terminal:
 
     def wait(self):
         """The exit status as subprocess tells it: -n for signal n."""
-        _, status = os.waitpid(self.pid, 0)
+        _, status = wait.until(lambda: (ended := os.waitpid(self.pid, os.WNOHANG))[0] and ended, "it to end", 60)
         return os.waitstatus_to_exitcode(status)
 
     def end(self, timeout=60):
