@@ -1,7 +1,15 @@
 #include "daemon/wiping_delete.h"
 
 // The sanitizers bring an allocator of their own, whose checks this would defeat.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CLAVIGER_SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CLAVIGER_SANITIZED
+#endif
+
+#ifndef CLAVIGER_SANITIZED
 
 #include <malloc.h>
 #include <string.h>

@@ -37,14 +37,15 @@ class Responder {
   std::shared_ptr<Sink> sink_;
 };
 
-// Called on an IO thread: must not block. May answer at once or hand the responder on.
+// Called on any of the IO threads, at the same time on several: must not block. May answer at once or hand
+// the responder on.
 using Handler = std::function<void(Request, Responder)>;
 // Called on an IO thread when a head is complete: the largest body allowed for it (413 beyond).
 using BodyLimit = std::function<size_t(Method, const Target&)>;
 
 struct Listener {
-  // "127.0.0.1:8443", "[::1]:8443", "[::]:8443", "unix:/run/claviger/http.sock" or "fd:3" (inherited,
-  // listening).
+  // "127.0.0.1:8443", "[::1]:8443", "[::]:8443" (takes IPv4 clients too), "unix:/run/claviger/http.sock"
+  // (mode 0660) or "fd:3" (inherited, listening).
   std::string address;
   bool tls = true;
 };
@@ -59,7 +60,7 @@ struct ServerConfig {
   TlsFiles tls;
   uint32_t io_threads = 2;
   uint32_t max_connections = 4096;
-  uint32_t max_connections_per_address = 1024;
+  uint32_t max_connections_per_address = 1024;  // IPv6: per /64; Unix clients have no such limit
   size_t max_head_bytes = 16 * 1024;
   size_t max_headers = 100;
   size_t max_target_bytes = 4 * 1024;
@@ -86,7 +87,9 @@ struct ServerStats {
 
 class Server {
  public:
-  // Binds everything or fails with one clear sentence. Serving starts with Run().
+  // Binds everything or fails with one clear sentence. Serving starts with Start(). Raises the soft limit of
+  // open files as far as max_connections needs, or lowers max_connections with a warning. `random` is used
+  // from all IO threads at once.
   static Result<std::unique_ptr<Server>> Create(ServerConfig config, Handler handler, BodyLimit body_limit,
                                                 const Log& log, Random& random);
   virtual ~Server() = default;
