@@ -9,11 +9,6 @@ namespace {
 constexpr std::chrono::seconds kShutdownPatience{5};
 }
 
-bool Call::done() const {
-  const std::lock_guard lock(mutex_);
-  return stage_ == Stage::kDone;
-}
-
 struct CallPool::Shared {
   explicit Shared(Limits given) : limits(given) {}
 
@@ -118,6 +113,7 @@ bool CallPool::Perform(Call& call) {
     const std::lock_guard lock(call.mutex_);
     call.stage_ = Call::Stage::kDone;
     abandoned = call.abandoned_;
+    call.done_.store(true, std::memory_order_release);
   }
   // After the lock, or the waiting thread would wake up only to wait for it.
   call.ended_.notify_one();

@@ -10,6 +10,7 @@
 //
 // It is also the gate around C_Finalize, which must never run while any thread is inside: RunAlone.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -32,17 +33,19 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  bool done() const;
+  // The call has run; lock-free, so that it may be asked under any lock.
+  bool done() const { return done_.load(std::memory_order_acquire); }
 
  private:
   friend class CallPool;
   virtual void Execute() = 0;
 
   enum class Stage : uint8_t { kQueued, kRunning, kDone, kCancelled };
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable ended_;
   Stage stage_ = Stage::kQueued;  // guarded by mutex_, as is abandoned_
   bool abandoned_ = false;
+  std::atomic<bool> done_{false};
 };
 
 template <class T>

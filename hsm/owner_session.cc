@@ -28,13 +28,28 @@ Failure Occupied() { return Failure{Remedy::kBusy, CKR_OK, "the owner session is
 
 LoadedKey::~LoadedKey() { owner_->Destroy(handle_); }
 
+OwnerSession::Turn::Turn(OwnerSession& owner) : owner_(owner) {
+  std::unique_lock lock(owner_.mutex_);
+  mine_ = owner_.freed_.wait_for(lock, owner_.patience_, [this] { return !owner_.occupied_; });
+  if (mine_) owner_.occupied_ = true;
+}
+
+OwnerSession::Turn::~Turn() {
+  if (!mine_) return;
+  {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.occupied_ = false;
+  }
+  owner_.freed_.notify_one();
+}
+
 Outcome<std::shared_ptr<const LoadedKey>> OwnerSession::Unwrap(CK_OBJECT_HANDLE root, ByteView blob) {
   CK_MECHANISM mechanism{CKM_AES_KEY_WRAP, nullptr, 0};
   Template key = LoadedKekTemplate();
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   {
-    const std::unique_lock lock(mutex_, patience_);
-    if (!lock) return Occupied();
+    const Turn turn(*this);
+    if (!turn) return Occupied();
     auto unwrapped = session_.Call(&CK_FUNCTION_LIST::C_UnwrapKey, "C_UnwrapKey", &mechanism, root,
                                    const_cast<uint8_t*>(blob.data()), CK_ULONG{blob.size()}, key.data(),
                                    key.size(), &handle);
@@ -48,8 +63,8 @@ Outcome<std::shared_ptr<const LoadedKey>> OwnerSession::Generate() {
   Template key = NewKekTemplate();
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   {
-    const std::unique_lock lock(mutex_, patience_);
-    if (!lock) return Occupied();
+    const Turn turn(*this);
+    if (!turn) return Occupied();
     auto generated = session_.Call(&CK_FUNCTION_LIST::C_GenerateKey, "C_GenerateKey", &mechanism, key.data(),
                                    key.size(), &handle);
     if (!generated) return OfOwner(generated.error());
@@ -59,9 +74,9 @@ Outcome<std::shared_ptr<const LoadedKey>> OwnerSession::Generate() {
 
 // After a reconnect the session belongs to a past epoch and the module must not see its handles.
 void OwnerSession::Destroy(CK_OBJECT_HANDLE handle) {
-  const std::unique_lock lock(mutex_, patience_);
+  const Turn turn(*this);
   // A key that cannot be destroyed now dies with the session.
-  if (lock && session_.alive())
+  if (turn && session_.alive())
     (void)session_.Call(&CK_FUNCTION_LIST::C_DestroyObject, "C_DestroyObject", handle);
 }
 

@@ -3,6 +3,7 @@
 // KEKs are never made in the sessions that come and go with operations.
 
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 
@@ -44,8 +45,25 @@ class OwnerSession : public std::enable_shared_from_this<OwnerSession> {
   friend class LoadedKey;
   void Destroy(CK_OBJECT_HANDLE handle);
 
-  std::timed_mutex mutex_;
-  Session session_;  // guarded by mutex_
+  // The right to use session_, for one thread at a time. Not a timed mutex: ThreadSanitizer does not know
+  // pthread_mutex_clocklock.
+  class Turn {
+   public:
+    explicit Turn(OwnerSession& owner);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    explicit operator bool() const { return mine_; }
+
+   private:
+    OwnerSession& owner_;
+    bool mine_;
+  };
+
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  bool occupied_ = false;  // guarded by mutex_
+  Session session_;        // used by who has the Turn
   const std::chrono::milliseconds patience_;
 };
 

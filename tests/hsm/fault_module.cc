@@ -2,24 +2,23 @@
 //
 // Environment
 //   CLAVIGER_FAULTS_MODULE  path of the real module
-//   CLAVIGER_FAULTS_FILE    control file; absent file: no faults. Read again whenever it changes, so faults
-//   can be
-//                           switched while a daemon runs. Replace it by rename, not in place.
+//   CLAVIGER_FAULTS_FILE    control file; absent file: no faults. Read again whenever it changes, so
+//                           faults can be switched while a daemon runs. Replace it by rename, not in place.
 //
-// Control file, one rule a line, `#` starts a comment. FUNCTION is a PKCS#11 function, such as C_Sign, or
-// `*`.
-//   FUNCTION delay MS               each call takes that much longer
-//   FUNCTION hang                   calls do not return while the rule stands
-//   FUNCTION error CODE             calls fail with CODE ("CKR_DEVICE_ERROR" or "0x30") and do not reach the
-//   module FUNCTION error CODE times N     only the first N calls do hsm-iv                          the
-//   module makes GCM IVs itself and refuses an IV that is not 12 zero bytes do close-sessions once: closes
-//   every session of the process (login and session keys go too) do logout                       once: logs
-//   out do finalize                     once: C_Finalize; only while no other thread is inside the module
-// All rules of a function apply, in the order of the file; unknown lines make every call fail with
-// CKR_ARGUMENTS_BAD, so that a misspelt fault is noticed.
+// Control file, one rule a line, `#` starts a comment. F is a PKCS#11 function, such as C_Sign, or `*`.
+//   F delay MS            each call takes that much longer
+//   F hang                calls do not return while the rule stands
+//   F error CODE          calls fail with CODE ("CKR_DEVICE_ERROR", "0x30") and do not reach the module
+//   F error CODE times N  only the first N calls do
+//   hsm-iv                the module makes GCM IVs itself and refuses an IV that is not 12 zero bytes
+//   do close-sessions     once: closes every session of the process (login and session keys go too)
+//   do logout             once: logs out
+//   do finalize           once: C_Finalize, as another user of the module in this process would
+// All rules of a function apply, in the order of the file. A line that is not understood makes every call
+// fail with CKR_ARGUMENTS_BAD, so that a misspelt fault is noticed. `do` acts inside the next call.
 //
-// Record: each C_Initialize, C_Finalize and C_Login is appended to CLAVIGER_FAULTS_FILE.calls as "C_Login
-// CKR_OK".
+// Record: each C_Initialize, C_Finalize and C_Login is appended to CLAVIGER_FAULTS_FILE.calls, as
+// "C_Login CKR_OK".
 
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
@@ -33,6 +32,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 
@@ -47,6 +47,10 @@ using namespace claviger::hsm::tests;
 CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST hooked;
 FaultRules rules;
+
+// Forwarded calls hold it shared, actions alone: SoftHSM crashes if a session is closed or the module
+// finalised under a call in progress.
+std::shared_mutex inside;
 
 std::mutex state_mutex;  // guards what follows
 std::map<CK_SESSION_HANDLE, CK_SLOT_ID> sessions;
@@ -64,6 +68,7 @@ void Record(const char* function, CK_RV rv) {
 }
 
 void DoOnce(const std::string& what) {
+  const std::lock_guard alone(inside);
   const std::lock_guard lock(state_mutex);
   if (what == "finalize") {
     real->C_Finalize(nullptr);
@@ -90,6 +95,7 @@ template <class... P, CK_RV (*CK_FUNCTION_LIST::*Member)(P...), const char* Name
 struct Hook<Member, Name> {
   static CK_RV Call(P... parameters) {
     if (const CK_RV rv = Before(Name); rv != CKR_OK) return rv;
+    const std::shared_lock lock(inside);
     return (real->*Member)(parameters...);
   }
 };
@@ -112,6 +118,7 @@ CK_RV Finalize(void* reserved) {
 
 CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE* pin, CK_ULONG pin_bytes) {
   CK_RV rv = Before("C_Login");
+  const std::shared_lock lock(inside);
   if (rv == CKR_OK) rv = real->C_Login(session, user, pin, pin_bytes);
   Record("C_Login", rv);
   return rv;
@@ -120,6 +127,7 @@ CK_RV Login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_BYTE* pin, CK_ULONG
 CK_RV OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void* application, CK_NOTIFY notify,
                   CK_SESSION_HANDLE* session) {
   if (const CK_RV rv = Before("C_OpenSession"); rv != CKR_OK) return rv;
+  const std::shared_lock inside_lock(inside);
   const CK_RV rv = real->C_OpenSession(slot, flags, application, notify, session);
   const std::lock_guard lock(state_mutex);
   if (rv == CKR_OK) sessions[*session] = slot;
@@ -133,11 +141,13 @@ CK_RV CloseSession(CK_SESSION_HANDLE session) {
     sessions.erase(session);
     pending_ivs.erase(session);
   }
+  const std::shared_lock lock(inside);
   return real->C_CloseSession(session);
 }
 
 CK_RV EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
   if (const CK_RV rv = Before("C_EncryptInit"); rv != CKR_OK) return rv;
+  const std::shared_lock inside_lock(inside);
   if (!rules.hsm_iv() || mechanism->mechanism != CKM_AES_GCM)
     return real->C_EncryptInit(session, mechanism, key);
   auto* gcm = static_cast<CK_GCM_PARAMS*>(mechanism->pParameter);
@@ -158,6 +168,7 @@ CK_RV EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_
 CK_RV Encrypt(CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG data_bytes, CK_BYTE* out,
               CK_ULONG* out_bytes) {
   if (const CK_RV rv = Before("C_Encrypt"); rv != CKR_OK) return rv;
+  const std::shared_lock inside_lock(inside);
   const CK_RV rv = real->C_Encrypt(session, data, data_bytes, out, out_bytes);
   const std::lock_guard lock(state_mutex);
   const auto iv = pending_ivs.find(session);

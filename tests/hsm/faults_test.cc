@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(FaultFixture, "Lost sessions, a lost login and a finalised mod
 }
 
 TEST_CASE_FIXTURE(FaultFixture, "A module finalised by somebody else is started again") {
-  // The fault acts inside a call, and nobody else may be inside then: no probe for a while.
+  // No probe for a while, so that the caller meets the fault.
   HsmConfig quiet = config;
   quiet.probe_interval = std::chrono::hours(1);
   Reopen(quiet);
