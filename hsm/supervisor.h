@@ -49,6 +49,10 @@ class Supervisor {
 
  private:
   enum class State : uint8_t { kUp, kConnecting, kDown, kHung, kPinRefused };
+  static constexpr std::chrono::milliseconds kLongestBackoff{30'000};
+  // While calls hang a new probe may get stuck as well, so it is not sent often.
+  static constexpr std::chrono::milliseconds kHungProbeInterval{30'000};
+  static Failure HangFailure();
   using ConnectCall = CallFor<Outcome<ConnectionPtr>>;
 
   void Run();
