@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "crypto/envelope.h"
 #include "hsm/signing.h"
 #include "hsm/wrap.h"
 
@@ -93,7 +94,7 @@ Outcome<crypto::WrappedKek> Connection::GenerateKek(const crypto::KekIdentity& i
     // The check record is made by the key as it comes out of the blob: what is handed out is known to load.
     TRY(auto key, keks_.Load(kek));
     constexpr std::array<uint8_t, 16> kZeros{};
-    TRY(kek.check, GcmSeal(session, key->handle(), gcm_iv_, iv, KekAad(identity), kZeros));
+    TRY(kek.check, GcmSeal(session, key->handle(), gcm_iv_, iv, crypto::KekAad(identity), kZeros));
     keks_.Add(kek, std::move(key));
     return kek;
   });

@@ -4,19 +4,11 @@
 #include <array>
 #include <utility>
 
-#include "crypto/canonical.h"
+#include "crypto/envelope.h"
 #include "hsm/gcm.h"
 #include "hsm/wrap.h"
 
 namespace claviger::hsm {
-
-Bytes KekAad(const crypto::KekIdentity& identity) {
-  return crypto::CanonicalWriter("claviger/kek/1")
-      .Field(identity.org.Bytes())
-      .Field(identity.vault.Bytes())
-      .Field(uint64_t{identity.version})
-      .Take();
-}
 
 // The blob of an honest row is as good as random.
 size_t KekCache::Hash::operator()(const crypto::WrappedKek& kek) const noexcept {
@@ -62,7 +54,7 @@ KekCache::Key KekCache::FindLocked(const crypto::WrappedKek& kek) {
 Outcome<KekCache::Key> KekCache::LoadAndProve(Session& session, const crypto::WrappedKek& kek) {
   if (kek.check.size() != kCheckBytes) return NotAuthentic("KEK check record of wrong length");
   TRY(auto key, Load(kek));
-  TRY(auto zeros, GcmOpen(session, key->handle(), kek.check, KekAad(kek.identity)));
+  TRY(auto zeros, GcmOpen(session, key->handle(), kek.check, crypto::KekAad(kek.identity)));
   constexpr std::array<uint8_t, 16> kZeros{};
   if (!EqualConstantTime(zeros.View(), kZeros)) return NotAuthentic("KEK check record of another kind");
   return key;

@@ -70,8 +70,6 @@ class KekCache {
   std::vector<Key> forgotten_;  // removed, to be destroyed on an HSM thread
 };
 
-// AAD of a check record: what the KEK claims to be.
-Bytes KekAad(const crypto::KekIdentity& identity);
-inline constexpr size_t kCheckBytes = 44;
+inline constexpr size_t kCheckBytes = 44;  // of WrappedKek::check
 
 }  // namespace claviger::hsm
