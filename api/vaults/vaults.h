@@ -3,7 +3,9 @@
 //
 // The life of a vault: Create asks the HSM for the KEK and commits vault, wrapped KEK and audit record
 // together. Delete removes every row of it; without the wrapped KEK not even a backup of the ciphertexts that
-// lacks it can be opened again, and every node drops the KEK's handle through the change log.
+// lacks it can be opened again. The node that deletes drops the KEK's handle at once. On other nodes a handle
+// stays until it is evicted or the connection to the HSM ends; nothing reaches it, because each use must
+// present the very blob that the deleted row held.
 //
 // Who may see a vault: every person of its organisation; an agent only what it made. To everyone else it is
 // absent.
