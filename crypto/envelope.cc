@@ -12,6 +12,7 @@ Bytes IdentityAad(std::string_view format, const SecretIdentity& identity) {
       .Field(identity.org.Bytes())
       .Field(identity.vault.Bytes())
       .Field(identity.secret.Bytes())
+      .Field(identity.path)
       .Field(identity.version)
       .Field(identity.kek_version)
       .Take();
@@ -39,6 +40,7 @@ Result<SealedSecret> SealSecret(Keyring& keyring, Random& random, const WrappedK
                                 const SecretIdentity& identity, ByteView value) {
   if (value.size() > kMaxValue) return MakeError(ErrorKind::kTooLarge, "The value is larger than 16 MiB");
   if (!IsKekOf(kek, identity)) return Internal("sealing under the KEK of another vault or version");
+  if (identity.path.empty()) return Internal("sealing a secret without its path");
   TRY(auto dek, keyring.GenerateDek(kek, DekAad(identity)));
   TRY(auto ciphertext, AeadSeal(dek.dek.key.View(), random, SecretAad(identity), value));
   return SealedSecret{std::move(dek.sealed), std::move(ciphertext)};

@@ -4,21 +4,25 @@
 // format tag of its own, so that neither can stand in for the other. A row, DEK or KEK moved anywhere else
 // fails to open. Byte layouts: docs/FORMATS.md.
 
+#include <string>
+
 #include "base/ids.h"
 #include "base/random.h"
 #include "crypto/keyring.h"
 
 namespace claviger::crypto {
 
-// What a stored version claims to be.
+// What a stored version claims to be. Whoever opens takes the path from the request, never from the row: a
+// row under another path than it was written for must not open.
 struct SecretIdentity {
   OrgId org;
   VaultId vault;
   SecretId secret;
   uint32_t version = 1;
   uint32_t kek_version = 1;
+  std::string path{};  // in its normal form, never empty
 };
-// AAD of the value: "claviger/secret/1", org, vault, secret, version, KEK version.
+// AAD of the value: "claviger/secret/1", org, vault, secret, path, version, KEK version.
 Bytes SecretAad(const SecretIdentity& identity);
 // AAD of the sealed DEK: "claviger/dek/1" and the same fields.
 Bytes DekAad(const SecretIdentity& identity);
@@ -30,8 +34,9 @@ struct SealedSecret {
   Bytes ciphertext;  // IV(12) + ciphertext + tag(16)
 };
 
-// Value: any bytes, 0 to 16 MiB; longer is kTooLarge. Opening anything that was not sealed for exactly this
-// identity is kIntegrity; the keyring's own failures pass through.
+// Value: any bytes, 0 to 16 MiB; longer is kTooLarge. Sealing without a path, or under another KEK than
+// the identity's, is kInternal. Opening anything that was not sealed for exactly this identity is kIntegrity;
+// the keyring's own failures pass through.
 Result<SealedSecret> SealSecret(Keyring& keyring, Random& random, const WrappedKek& kek,
                                 const SecretIdentity& identity, ByteView value);
 Result<SecretBytes> OpenSecret(Keyring& keyring, const WrappedKek& kek, const SecretIdentity& identity,

@@ -25,9 +25,11 @@ void NoteVersion(AuditDraft& audit, const crypto::SecretIdentity& identity) {
 }
 
 // What the next version will be, all but its sealed value.
-secrets_store::NewVersion PlanVersion(const secrets_store::WriteBase& base, const Principal& principal,
-                                      const PutSecretRequest& request, const Clock& clock, Random& random) {
-  crypto::SecretIdentity identity{base.vault.org, base.vault.id, {}, 1, base.kek->identity.version};
+secrets_store::NewVersion PlanVersion(const secrets_store::WriteBase& base, std::string_view path,
+                                      const Principal& principal, const PutSecretRequest& request,
+                                      const Clock& clock, Random& random) {
+  crypto::SecretIdentity identity{base.vault.org,   base.vault.id, {}, 1, base.kek->identity.version,
+                                  std::string(path)};
   std::string type(kDefaultSecretType);
   if (base.previous) {
     identity.secret = base.previous->id;
@@ -79,7 +81,7 @@ Result<SecretMetadata> Secrets::PutOnce(const Principal& principal, const VaultI
   TRY(const auto grant, Authorize(principal, Permission::kWrite, base->vault, path));
   if (!base->kek) return IntegrityFailure("newest KEK of a vault is missing");
 
-  auto version = PlanVersion(*base, principal, request, clock_, random_);
+  auto version = PlanVersion(*base, path, principal, request, clock_, random_);
   TRY(version.sealed,
       crypto::SealSecret(keyring_, random_, *base->kek, version.identity, request.value.View()));
 
@@ -105,7 +107,8 @@ Result<Secret> Secrets::Get(const Principal& principal, const VaultId& vault, st
   TRY(const auto grant, Authorize(principal, Permission::kRead, found->vault(), path));
   if (!found->exists() || !IsSecretPath(path)) return SecretNotFound();
 
-  const crypto::SecretIdentity identity = found->identity();
+  crypto::SecretIdentity identity = found->identity();
+  identity.path = path;  // what was asked for, whatever the row is called by now
   NoteVersion(audit, identity);
   TRY(auto about, found->About());
   if (found->deleted()) return Gone("The secret was deleted");

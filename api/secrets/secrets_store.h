@@ -20,7 +20,7 @@ class FoundSecret {
 
   VaultFacts vault() const;
   bool exists() const;
-  // The rest only if it exists.
+  // The rest only if it exists. The identity lacks its path: the reader sets the one that was asked for.
   crypto::SecretIdentity identity() const;
   bool deleted() const;
   // kIntegrity if the row of the newest version is missing.

@@ -499,6 +499,37 @@ def test_a_seal_with_one_bit_changed_does_not_open(account, vault, daemon, pair,
     assert_refused(account, vault, "one", pair[0], daemon, "canary")
 
 
+def rename(daemon, secret_id, path):
+    daemon.psql_owner(f"UPDATE secrets SET path = '{path}' WHERE id = '{secret_id}'")
+
+
+def test_two_secrets_with_swapped_paths_do_not_open(account, vault, daemon, pair):
+    for secret_id, path in [(pair[0], "aside"), (pair[1], "one"), (pair[0], "two")]:
+        rename(daemon, secret_id, path)
+    assert_refused(account, vault, "one", pair[1], daemon, "canary")
+    assert_refused(account, vault, "two", pair[0], daemon, "canary")
+    for secret_id, path in [(pair[1], "aside"), (pair[0], "one"), (pair[1], "two")]:
+        rename(daemon, secret_id, path)
+    assert [vault.get(path).json()["value"] for path in ("one", "two")] == ["canary-one", "canary-two"]
+
+
+@pytest.mark.parametrize("path", ["fresh", "One", "one/one"])
+def test_a_renamed_secret_does_not_open_until_it_is_written_again(account, vault, daemon, pair, path):
+    rename(daemon, pair[0], path)
+    assert_refused(account, vault, path, pair[0], daemon, "canary")
+    assert vault.get("one").status_code == 404
+    assert vault.put(path, "canary-newer").json()["version"] == 2
+    assert vault.get(path).json()["value"] == "canary-newer"
+
+
+def test_a_renamed_secret_does_not_use_up_its_reads(account, vault, daemon):
+    secret_id = write(vault, "a", {"value": "canary", "max_access_count": 1}).json()["id"]
+    rename(daemon, secret_id, "b")
+    assert_refused(account, vault, "b", secret_id, daemon, "canary")
+    rename(daemon, secret_id, "a")
+    assert [vault.get("a").status_code for _ in range(2)] == [200, 410]
+
+
 def test_a_seal_of_another_version_does_not_open(account, vault, daemon, pair):
     vault.put("one", "canary-newer")
     daemon.psql_owner("UPDATE secret_versions a SET ciphertext = b.ciphertext, sealed_dek = b.sealed_dek "

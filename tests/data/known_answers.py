@@ -31,6 +31,7 @@ VAULT = uuid.UUID("0190aaaa-0002-7000-8000-000000000001")
 SECRET = uuid.UUID("0190aaaa-0003-7000-8000-000000000001")
 USER = uuid.UUID("0190aaaa-0004-7000-8000-000000000001")
 TOKEN = uuid.UUID("0190aaaa-0005-7000-8000-000000000001")
+PATH = "db/main/password"
 ISSUER = "https://vault.example"
 ISSUED = 1772366400  # 2026-03-01T12:00:00Z
 
@@ -104,7 +105,7 @@ def secret_answers():
     yield "kek_aad", kek_aad
     yield "kek_blob", keywrap.aes_key_wrap(ROOT, kek)
     yield "kek_check", gcm(kek, drawn.take(12), kek_aad, bytes(16))
-    identity = (ORG, VAULT, SECRET, 2, 3)
+    identity = (ORG, VAULT, SECRET, PATH, 2, 3)
     dek_aad = canonical("claviger/dek/1", *identity)
     secret_aad = canonical("claviger/secret/1", *identity)
     dek = drawn.take(32)

@@ -51,6 +51,9 @@ TEST_CASE("A secret sealed under any other identity does not open") {
       [](SecretIdentity& id) { id.org = kOtherOrg; },
       [](SecretIdentity& id) { id.vault = kOtherVault; },
       [](SecretIdentity& id) { id.secret.uuid.data[15] ^= 1; },
+      [](SecretIdentity& id) { id.path = "db/main/passwore"; },
+      [](SecretIdentity& id) { id.path += "/old"; },
+      [](SecretIdentity& id) { id.path.clear(); },
       [](SecretIdentity& id) { id.version = 1; },
       [](SecretIdentity& id) { id.kek_version = 4; },
   };
@@ -128,6 +131,13 @@ TEST_CASE("Sealing under the KEK of another vault is a fault, not a seal") {
   Fixture f;
   const WrappedKek other = f.keyring.GenerateKek({kOrg, kOtherVault, 3}).value();
   CHECK(SealSecret(f.keyring, f.random, other, kSecret, AsBytes("x")).error().kind == ErrorKind::kInternal);
+}
+
+TEST_CASE("Sealing without a path is a fault, not a seal") {
+  Fixture f;
+  SecretIdentity nowhere = kSecret;
+  nowhere.path.clear();
+  CHECK(SealSecret(f.keyring, f.random, f.kek, nowhere, AsBytes("x")).error().kind == ErrorKind::kInternal);
 }
 
 TEST_CASE("An HSM that is gone is reported as unavailable, not as damage") {

@@ -18,8 +18,8 @@ inline const auto kOrg = SampleId<OrgId>("0190aaaa-0001-7000-8000-000000000001")
 inline const auto kOtherOrg = SampleId<OrgId>("0190aaaa-0001-7000-8000-000000000002");
 inline const auto kVault = SampleId<VaultId>("0190aaaa-0002-7000-8000-000000000001");
 inline const auto kOtherVault = SampleId<VaultId>("0190aaaa-0002-7000-8000-000000000002");
-inline const crypto::SecretIdentity kSecret{kOrg, kVault,
-                                            SampleId<SecretId>("0190aaaa-0003-7000-8000-000000000001"), 2, 3};
+inline const crypto::SecretIdentity kSecret{
+    kOrg, kVault, SampleId<SecretId>("0190aaaa-0003-7000-8000-000000000001"), 2, 3, "db/main/password"};
 inline const crypto::KekIdentity kKek{kOrg, kVault, 3};
 
 inline constexpr const char* kIssuer = "https://vault.example";
