@@ -34,12 +34,15 @@ std::optional<Uuid> ParseUuid(std::string_view text) {
   return uuid;
 }
 
-Uuid NewUuidV7(const Clock& clock, Random& random) {
+Uuid NewUuidV7(Time now, Random& random) {
   Uuid uuid;
   random.Fill({uuid.data, 16});
-  const auto millis = std::chrono::floor<std::chrono::milliseconds>(clock.Now()).time_since_epoch().count();
+  const int64_t micros = now.time_since_epoch().count();
+  const int64_t millis = micros / 1000;
+  const int64_t fraction = micros % 1000 * 4096 / 1000;
   for (size_t i = 0; i < 6; ++i) uuid.data[i] = static_cast<uint8_t>(millis >> (40 - 8 * i));
-  uuid.data[6] = static_cast<uint8_t>(0x70 | (uuid.data[6] & 0x0F));
+  uuid.data[6] = static_cast<uint8_t>(0x70 | fraction >> 8);
+  uuid.data[7] = static_cast<uint8_t>(fraction);
   uuid.data[8] = static_cast<uint8_t>(0x80 | (uuid.data[8] & 0x3F));
   return uuid;
 }

@@ -22,8 +22,9 @@ using Uuid = boost::uuids::uuid;
 std::string FormatUuid(const Uuid& uuid);
 // Accepts exactly the 36-character form in either case; nothing else.
 std::optional<Uuid> ParseUuid(std::string_view text);
-// RFC 9562 version 7: sortable by creation time.
-Uuid NewUuidV7(const Clock& clock, Random& random);
+// RFC 9562 version 7: sortable by creation time, to a quarter of a microsecond (section 6.2, method 3).
+Uuid NewUuidV7(Time now, Random& random);
+inline Uuid NewUuidV7(const Clock& clock, Random& random) { return NewUuidV7(clock.Now(), random); }
 
 template <class Tag>
 struct Id {

@@ -53,8 +53,9 @@ crypto::AuditRecord AuditDraft::Finish(const Clock& clock, Random& random, std::
   for (const auto& [name, value] : text_details_) details[name] = value;
   for (const auto& [name, value] : number_details_) details[name] = value;
 
+  const Time now = clock.Now();
   crypto::AuditRecord record;
-  record.id = EventId{NewUuidV7(clock, random)};
+  record.id = EventId{NewUuidV7(now, random)};  // of the same instant: the order of ids is the order of times
   record.org = org_;
   record.actor_type = actor_type_;
   record.actor_id = actor_id_;
@@ -65,7 +66,7 @@ crypto::AuditRecord AuditDraft::Finish(const Clock& clock, Random& random, std::
   record.details = DumpJson(details);
   record.ip_address = ip_address_;
   record.request_id = request_id_;
-  record.created_at = clock.Now();
+  record.created_at = now;
   return record;
 }
 

@@ -37,7 +37,7 @@ constexpr schema::Statement kFindEvents = {
     "   AND ($4::text IS NULL OR e.action = $4)"
     "   AND ($5::timestamptz IS NULL OR e.created_at >= $5)"
     "   AND ($6::timestamptz IS NULL OR e.created_at <= $6)"
-    " ORDER BY e.created_at DESC, e.id DESC LIMIT $7 OFFSET $8",
+    " ORDER BY e.id DESC LIMIT $7 OFFSET $8",
     true};
 
 constexpr schema::Statement kLoadLinked = {

@@ -61,12 +61,10 @@ constexpr Statement kLockMembers = {"auth_lock_members",
 constexpr Statement kLockVaults = {"auth_lock_vaults", "SELECT id FROM vaults WHERE org_id = $1 FOR UPDATE"};
 
 constexpr Statement kDeleteUser = {"auth_delete_user", "DELETE FROM users WHERE org_id = $1 AND id = $2"};
-// In batches, each within the statement timeout; and before the vaults: their KEKs may go only when no
-// version refers to them.
-constexpr Statement kDeleteSecrets = {
-    "auth_delete_secrets",
-    "DELETE FROM secrets WHERE (org_id, vault_id, id) IN"
-    " (SELECT org_id, vault_id, id FROM secrets WHERE org_id = $1 LIMIT $2)"};
+// In batches, each within the statement timeout.
+constexpr Statement kDeleteSecrets = {"auth_delete_secrets",
+                                      "DELETE FROM secrets WHERE (org_id, id) IN"
+                                      " (SELECT org_id, id FROM secrets WHERE org_id = $1 LIMIT $2)"};
 constexpr Statement kDeleteOrg = {"auth_delete_org", "DELETE FROM orgs WHERE id = $1"};
 
 std::optional<Credentials> ReadCredentials(const schema::Rows& rows) {

@@ -24,7 +24,7 @@ constexpr Statement kFindForRead{
     "k.root_version, k.blob, k.check_record "
     "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
     " ON true "
-    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 "
     "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
     "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
     "AND version = r.kek_version LIMIT 1) k ON true",
@@ -53,7 +53,7 @@ enum ReadColumn {
 
 constexpr Statement kCountAccess{"secrets_count_access",
                                  "UPDATE secret_versions SET access_count = access_count + 1 "
-                                 "WHERE org_id = $1 AND vault_id = $2 AND secret_id = $3 AND version = $4 "
+                                 "WHERE org_id = $1 AND secret_id = $2 AND version = $3 "
                                  "AND access_count < max_access_count"};
 
 constexpr Statement kFindForWrite{
@@ -62,7 +62,7 @@ constexpr Statement kFindForWrite{
     "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END "
     "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
     " ON true "
-    "LEFT JOIN LATERAL (SELECT type FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "LEFT JOIN LATERAL (SELECT type FROM secret_versions WHERE org_id = $1 "
     "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
     "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
     "AND version = v.kek_version LIMIT 1) k ON true",
@@ -75,8 +75,8 @@ constexpr Statement kClaimFirst{"secrets_claim_first",
 
 // Touches nothing if another write came first; then the version it made stands in the way of kInsertVersion.
 constexpr Statement kClaimNext{"secrets_claim_next",
-                               "UPDATE secrets SET version = $4, deleted_at = NULL "
-                               "WHERE org_id = $1 AND vault_id = $2 AND id = $3 AND version = $4 - 1"};
+                               "UPDATE secrets SET version = $3, deleted_at = NULL "
+                               "WHERE org_id = $1 AND id = $2 AND version = $3 - 1"};
 
 constexpr Statement kInsertVersion{
     "secret_versions_insert",
@@ -85,7 +85,7 @@ constexpr Statement kInsertVersion{
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"};
 
 constexpr Statement kSoftDelete{"secrets_soft_delete",
-                                "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 AND vault_id = $2 "
+                                "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 "
                                 "AND id = (SELECT s.id FROM " SECRET_AT_PATH
                                 ") AND deleted_at IS NULL RETURNING id"};
 
@@ -98,7 +98,7 @@ constexpr Statement kList{
     "SELECT s.id, s.path, r.type, s.version, r.metadata, r.created_at, r.expires_at "
     "FROM (SELECT id, path, version FROM secrets WHERE org_id = $1 AND vault_id = $2 AND path > $3 "
     "AND path >= $4 AND path < $5 AND deleted_at IS NULL ORDER BY path LIMIT $6) s "
-    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 "
     "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true ORDER BY s.path",
     true};
 
@@ -187,8 +187,7 @@ Result<std::optional<FoundSecret>> FindForRead(Connection& connection, const Org
 }
 
 Result<bool> CountAccess(Connection& connection, const Grant& grant, const crypto::SecretIdentity& identity) {
-  TRY(const auto rows,
-      connection.Run(kCountAccess, {grant.org(), grant.vault(), identity.secret, identity.version}));
+  TRY(const auto rows, connection.Run(kCountAccess, {grant.org(), identity.secret, identity.version}));
   return rows.affected() == 1;
 }
 
@@ -214,7 +213,7 @@ Connection::Call Claim(const Grant& grant, const NewVersion& version, std::strin
   if (identity.version == 1) {
     return {kClaimFirst, {grant.org(), grant.vault(), identity.secret, path, version.created_at}};
   }
-  return {kClaimNext, {grant.org(), grant.vault(), identity.secret, identity.version}};
+  return {kClaimNext, {grant.org(), identity.secret, identity.version}};
 }
 
 Connection::Call InsertVersion(const Grant& grant, const NewVersion& version) {

@@ -40,9 +40,9 @@ constexpr int64_t kDeleteBatch = 5000;
 
 constexpr Statement kDeleteSecrets{
     "vaults_delete_secrets",
-    "DELETE FROM secrets WHERE org_id = $1 AND vault_id = $2 AND id <= coalesce("
-    "(SELECT id FROM secrets WHERE org_id = $1 AND vault_id = $2 ORDER BY id OFFSET $3 - 1 LIMIT 1), "
-    "'ffffffff-ffff-ffff-ffff-ffffffffffff')"};
+    "DELETE FROM secrets WHERE org_id = $1 AND vault_id = $2 AND path <= coalesce("
+    "(SELECT path FROM secrets WHERE org_id = $1 AND vault_id = $2 ORDER BY path OFFSET $3 - 1 LIMIT 1), "
+    "'~')"};
 
 constexpr Statement kDelete{"vaults_delete", "DELETE FROM vaults WHERE org_id = $1 AND id = $2"};
 

@@ -86,7 +86,7 @@ CREATE TABLE secrets (
   version    integer NOT NULL CHECK (version >= 1),
   deleted_at timestamptz,
   created_at timestamptz NOT NULL,
-  PRIMARY KEY (org_id, vault_id, id),
+  PRIMARY KEY (org_id, id),
   UNIQUE (org_id, vault_id, path),
   FOREIGN KEY (org_id, vault_id) REFERENCES vaults ON DELETE CASCADE
 );
@@ -107,13 +107,15 @@ CREATE TABLE secret_versions (
   kek_version      integer NOT NULL,
   sealed_dek       bytea NOT NULL CHECK (octet_length(sealed_dek) = 60),
   ciphertext       bytea NOT NULL CHECK (octet_length(ciphertext) >= 28),
-  PRIMARY KEY (org_id, vault_id, secret_id, version),
+  -- No two indexes of a table share a prefix that a look-up gives in full: the planner could take the wrong one.
+  PRIMARY KEY (org_id, secret_id, version),
   CHECK (max_access_count = 0 OR access_count <= max_access_count),
-  FOREIGN KEY (org_id, vault_id, secret_id) REFERENCES secrets ON DELETE CASCADE,
+  FOREIGN KEY (org_id, secret_id) REFERENCES secrets ON DELETE CASCADE,
   -- Deferred, or the deletion of a vault would reach the keys before the versions and fail.
   FOREIGN KEY (org_id, vault_id, kek_version) REFERENCES vault_keks (org_id, vault_id, version)
     DEFERRABLE INITIALLY DEFERRED
 );
+CREATE INDEX secret_versions_by_kek ON secret_versions (org_id, vault_id, kek_version);
 ALTER TABLE secret_versions ALTER COLUMN ciphertext SET STORAGE EXTERNAL;  -- ciphertext does not compress
 
 -- The audit log. Rows are never changed or removed by the daemon; outlives organisations, hence no references.
@@ -130,9 +132,8 @@ CREATE TABLE audit_events (
   ip_address    text NOT NULL,
   request_id    text NOT NULL,
   created_at    timestamptz NOT NULL,
-  PRIMARY KEY (org_id, id)
+  PRIMARY KEY (org_id, id)  -- ids of version 7: also the order of time
 );
-CREATE INDEX audit_events_by_time ON audit_events (org_id, created_at DESC, id DESC);
 
 -- Committed events that the linker has not linked yet; the linker alone removes rows.
 CREATE TABLE audit_pending (
@@ -165,7 +166,7 @@ CREATE TABLE audit_links (
   event_id       uuid NOT NULL,
   prev_event_id  uuid,
   integrity_hash bytea NOT NULL CHECK (octet_length(integrity_hash) = 32),
-  checkpoint     bigint NOT NULL REFERENCES audit_checkpoints,
+  checkpoint     bigint NOT NULL,  -- inserted in the same transaction; no reference, which would cost each row a look-up
   PRIMARY KEY (org_id, sequence),
   UNIQUE (org_id, event_id)
 );

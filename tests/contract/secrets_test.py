@@ -1,6 +1,7 @@
 """putSecret, getSecret, deleteSecret, listSecrets, rotateSecret."""
 
 import secrets as random
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
@@ -569,14 +570,15 @@ def test_a_vault_key_with_one_bit_changed_is_refused(account, vault, daemon, pai
 
 def test_a_secret_moved_to_another_vault_does_not_open(account, vault, daemon, pair):
     other = account.create_vault()
+    moved = str(uuid.uuid4())
     daemon.psql_owner(
-        f"INSERT INTO secrets SELECT org_id, '{other.id}', id, path, version, deleted_at, created_at FROM secrets "
+        f"INSERT INTO secrets SELECT org_id, '{other.id}', '{moved}', path, version, deleted_at, created_at FROM secrets "
         f"WHERE id = '{pair[0]}'")
     daemon.psql_owner(
-        f"INSERT INTO secret_versions SELECT org_id, '{other.id}', secret_id, version, type, metadata, expires_at, "
+        f"INSERT INTO secret_versions SELECT org_id, '{other.id}', '{moved}', version, type, metadata, expires_at, "
         "max_access_count, access_count, created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext "
         f"FROM secret_versions WHERE secret_id = '{pair[0]}' AND vault_id = '{vault.id}'")
-    assert_refused(account, other, "one", pair[0], daemon, "canary")
+    assert_refused(account, other, "one", moved, daemon, "canary")
     assert vault.get("one").json()["value"] == "canary-one"
 
 

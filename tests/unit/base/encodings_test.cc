@@ -75,6 +75,12 @@ TEST_CASE("UUIDs parse only in their canonical form; version 7 sorts by time") {
   const Uuid second = NewUuidV7(clock, random);
   CHECK(first < second);
   CHECK(FormatUuid(first)[14] == '7');
+  for (Uuid previous = second; clock.Now() < *ParseTime("2026-03-01T12:00:00.003Z");) {
+    clock.Advance(std::chrono::microseconds{1});
+    const Uuid next = NewUuidV7(clock, random);
+    REQUIRE(previous < next);
+    previous = next;
+  }
 }
 
 TEST_CASE("Secret bytes wipe what they shorten and compare in full") {
