@@ -1,12 +1,16 @@
 #include "cli/api_client.h"
 
+#include "cli/next_page.h"
 #include "cli/wiping.h"
 
 namespace claviger::cli {
 namespace {
 
-// Lists are answered whole; 16 MiB bound them.
+// 16 MiB bound an answer.
 constexpr api::JsonLimits kAnswerLimits{.max_depth = 32, .max_members = 1'000'000};
+
+constexpr int kMaxPages = 1000;
+constexpr size_t kMaxListBytes = 256 * 1024 * 1024;
 
 ErrorKind KindOf(long status) {
   switch (status) {
@@ -57,22 +61,52 @@ Error Refusal(const HttpResponse& response) {
 
 }  // namespace
 
-Result<SecretBytes> ApiClient::Send(std::string method, std::string target, std::string_view body) {
+Result<HttpResponse> ApiClient::Exchange(std::string method, std::string target, std::string_view body) {
   TRY(HttpResponse response,
       http_.Send(
           {.method = std::move(method), .target = std::move(target), .bearer = token_.Text(), .json = body}));
   if (response.status < 200 || response.status > 299) return Refusal(response);
+  return response;
+}
+
+Result<SecretBytes> ApiClient::Send(std::string method, std::string target, std::string_view body) {
+  TRY(HttpResponse response, Exchange(std::move(method), std::move(target), body));
   return std::move(response.body);
 }
 
-Result<Json> ApiClient::Call(std::string method, std::string target, std::string_view body) {
-  TRY(const SecretBytes text, Send(std::move(method), std::move(target), body));
+Result<Json> ApiClient::ParseAnswer(const SecretBytes& text) const {
   auto parsed = api::ParseJson(text.Text(), kAnswerLimits);
   if (!parsed || !parsed.value().is_object()) {
     return MakeError(ErrorKind::kInternal,
                      "The answer of " + url() + " makes no sense; is it a Claviger server?");
   }
   return std::move(parsed).value();
+}
+
+Result<Json> ApiClient::Call(std::string method, std::string target, std::string_view body) {
+  TRY(const SecretBytes text, Send(std::move(method), std::move(target), body));
+  return ParseAnswer(text);
+}
+
+Result<Json> ApiClient::GetList(std::string target, const char* name) {
+  Json whole;
+  size_t bytes = 0;
+  for (int page = 0; page < kMaxPages; ++page) {
+    TRY(const HttpResponse response, Exchange("GET", target, {}));
+    bytes += response.body.size();
+    if (bytes > kMaxListBytes) break;
+    TRY(Json answer, ParseAnswer(response.body));
+    TRY(Json items, ListOf(answer, name));
+    if (page == 0) {
+      whole = std::move(answer);
+    } else {
+      Json& all = whole[name];
+      for (Json& item : items) all.push_back(std::move(item));
+    }
+    TRY(target, NextPage(response.link, target));
+    if (target.empty()) return whole;
+  }
+  return MakeError(ErrorKind::kTooLarge, "The list is longer than 1000 pages or 256 MiB; narrow it");
 }
 
 Result<Json> ApiClient::Post(std::string target, const Json& body) {

@@ -20,6 +20,9 @@ class ApiClient {
 
   // `target` begins with /v1 and is percent-encoded.
   Result<Json> Get(std::string target) { return Call("GET", std::move(target), {}); }
+  // A list with all its pages: the first answer, whose array `name` holds the elements of every page.
+  // kTooLarge beyond 1000 pages or 256 MiB. Pages are read from the same path of the same server only.
+  Result<Json> GetList(std::string target, const char* name);
   Result<Json> Post(std::string target, const Json& body);
   // For secrets: their JSON text stays in memory that is wiped.
   Result<SecretBytes> GetText(std::string target) { return Send("GET", std::move(target), {}); }
@@ -28,8 +31,10 @@ class ApiClient {
   const std::string& url() const { return http_.url(); }
 
  private:
-  // The body of a 2xx answer.
+  // A 2xx answer.
+  Result<HttpResponse> Exchange(std::string method, std::string target, std::string_view body);
   Result<SecretBytes> Send(std::string method, std::string target, std::string_view body);
+  Result<Json> ParseAnswer(const SecretBytes& text) const;
   Result<Json> Call(std::string method, std::string target, std::string_view body);
   HttpClient http_;
   SecretBytes token_;

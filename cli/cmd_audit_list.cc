@@ -69,8 +69,8 @@ void AddAuditList(CLI::App& group, Action& chosen) {
   list->add_option("--action", options->action, "Only this action, such as secret.read");
   list->add_option("--from", options->from, "Not before this time (RFC 3339)")->check(CheckTime);
   list->add_option("--to", options->to, "Not after this time (RFC 3339)")->check(CheckTime);
-  list->add_option("--limit", options->limit, "At most so many (default 100)")
-      ->check(CLI::Range(1, 1'000'000));
+  list->add_option("--limit", options->limit, "At most so many (default 100, at most 1000)")
+      ->check(CLI::Range(1, 1000));  // more than the server gives would look like all there is
   list->add_option("--offset", options->offset, "Skip so many")->check(CLI::Range(0, 2147483647));
   Choose(list, chosen, options, List);
 }

@@ -79,7 +79,7 @@ Result<int> Delete(const Context& context, const DeleteOptions& options) {
 }  // namespace
 
 Result<Json> FetchSecretList(ApiClient& api, const std::string& vault_id, const std::string& prefix) {
-  return api.Get(VaultTarget(vault_id) + "/secrets" + QueryString({{"prefix", prefix}}));
+  return api.GetList(VaultTarget(vault_id) + "/secrets" + QueryString({{"prefix", prefix}}), "secrets");
 }
 
 void PrintSecretMetadata(const Context& context, const Json& secret) {

@@ -37,7 +37,7 @@ Result<int> Create(const Context& context, const VaultOptions& options) {
 
 Result<int> List(const Context& context, const VaultOptions& options) {
   TRY(ApiClient api, context.LoggedIn());
-  TRY(Json answer, api.Get("/v1/vaults"));
+  TRY(Json answer, api.GetList("/v1/vaults", "vaults"));
   if (context.json() && !options.names_only) {
     PrintJson(answer);
     return kExitOk;

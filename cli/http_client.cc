@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kMaxResponseBytes = 16 * 1024 * 1024;
 constexpr size_t kMaxHeaderValueBytes = 256;
+constexpr size_t kMaxLinkBytes = 8192;
 constexpr long kMaxConnectSeconds = 10;
 
 struct CurlFree {
@@ -53,16 +54,25 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
+// Too long a link becomes one that is refused where it is read: cut short, it could end a list unnoticed.
+void AppendLink(std::string& link, std::string_view value) {
+  if (!link.empty()) link += ", ";
+  link += value;
+  if (link.size() > kMaxLinkBytes) link = "<";
+}
+
 size_t OnHeader(char* data, size_t, size_t size, void* user) {
   HttpResponse& response = *static_cast<Receiver*>(user)->response;
   const std::string_view line(data, size);
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size;
   const std::string name = LowerCase(line.substr(0, colon));
-  const std::string value(Trim(line.substr(colon + 1)).substr(0, kMaxHeaderValueBytes));
+  const std::string_view whole = Trim(line.substr(colon + 1));
+  const std::string value(whole.substr(0, kMaxHeaderValueBytes));
   if (name == "content-type") response.content_type = value;
   if (name == "x-request-id") response.request_id = value;
   if (name == "retry-after") response.retry_after = value;
+  if (name == "link") AppendLink(response.link, whole);
   return size;
 }
 

@@ -27,6 +27,7 @@ struct HttpResponse {
   std::string content_type;
   std::string request_id;   // X-Request-Id or empty
   std::string retry_after;  // Retry-After or empty
+  std::string link;         // Link or empty; several headers joined by commas
   SecretBytes body;
 };
 

@@ -6,7 +6,7 @@
 namespace claviger::cli {
 Result<Json> FindVault(ApiClient& api, const std::string& name_or_id) {
   if (ParseUuid(name_or_id)) return api.Get(VaultTarget(name_or_id));
-  TRY(Json answer, api.Get("/v1/vaults"));
+  TRY(Json answer, api.GetList("/v1/vaults", "vaults"));
   TRY(Json vaults, ListOf(std::move(answer), "vaults"));
   for (Json& vault : vaults) {
     if (TextOf(vault, "name") == name_or_id) return std::move(vault);
