@@ -270,7 +270,7 @@ def test_list_and_its_filters(cli, vault, account):
     assert events("--action", "secret.read", "--from", "2096-01-01T00:00:00Z") == []
     assert events("--action", "secret.read", "--to", "2020-01-01T00:00:00Z") == []
     assert len(events("--limit", "1")) == 1
-    cli.fails(2, "audit", "list", "--limit", "1001")
+    assert cli.run("audit", "list", "--limit", "1001").returncode == 2
     assert events("--action", "secret.read", "--offset", "1") == []
     assert b"secret.read" in cli.ok("audit", "list")
 
