@@ -1,24 +1,19 @@
 """Documents that repeat what the program knows must say the same."""
 
-import json
 import re
 import subprocess
 import sys
 
-from sources import ROOT, all_files, read, report
+from sources import ROOT, read
 
 sys.path.insert(0, str(ROOT / "tests"))
-from support import openapi  # noqa: E402
+from support import openapi, routes  # noqa: E402
 from support.paths import CLAVIGERD  # noqa: E402
 
 
 def _clavigerd(*arguments):
     return subprocess.run([str(CLAVIGERD), *arguments], check=True, capture_output=True, text=True, timeout=60,
                           env={"PATH": "/usr/bin:/bin"}).stdout
-
-
-def _routes():
-    return json.loads(_clavigerd("routes", "--output", "json"))
 
 
 def _defaults(tmp_path):
@@ -39,7 +34,7 @@ def _parse_ini(text):
 
 
 def test_the_route_table_is_the_openapi_document():
-    ours = {(route["method"], route["pattern"].replace("...}", "}"), route["operationId"]) for route in _routes()}
+    ours = {(route["method"], route["pattern"].replace("...}", "}"), route["operationId"]) for route in routes.table()}
     documented = {(method, template, operation["operationId"]) for method, template, operation in openapi.operations()}
     assert ours == documented, f"\nonly routed: {ours - documented}\nonly documented: {documented - ours}"
 
@@ -47,15 +42,9 @@ def test_the_route_table_is_the_openapi_document():
 def test_the_document_says_of_every_route_whether_it_needs_a_token():
     documented = {operation["operationId"]: operation.get("security", openapi.document().get("security", []))
                   for _, _, operation in openapi.operations()}
-    wrong = [route["operationId"] for route in _routes()
+    wrong = [route["operationId"] for route in routes.table()
              if (route["auth"] != "none") != bool(documented[route["operationId"]])]
     assert not wrong
-
-
-def test_every_route_has_a_contract_test():
-    tests = "".join(read(path) for path in all_files() if path.parts[:2] == ("tests", "contract"))
-    missing = [route["operationId"] for route in _routes() if not re.search(rf"\b{route['operationId']}\b", tests)]
-    assert not missing, report(missing)
 
 
 def test_every_configuration_key_is_explained_with_its_default(tmp_path):

@@ -10,7 +10,7 @@ import uuid
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from support import wait
+from support import routes, wait
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 NEW_PASSWORD = "Still-Water-Runs-Deeper-7!"
@@ -18,24 +18,6 @@ REFUSAL = "Invalid or expired token"
 # The order of Ed25519's group: adding it to S gives a second text for one signature.
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
-AUTHENTICATED = [
-    ("DELETE", "/v1/auth/token"),
-    ("POST", "/v1/auth/change-password"),
-    ("GET", "/v1/auth/me"),
-    ("PATCH", "/v1/auth/me"),
-    ("DELETE", "/v1/auth/me"),
-    ("GET", "/v1/audit/events"),
-    ("GET", "/v1/audit/export"),
-    ("GET", "/v1/audit/checkpoints"),
-    ("GET", "/v1/vaults"),
-    ("POST", "/v1/vaults"),
-    ("GET", "/v1/vaults/{vault}"),
-    ("DELETE", "/v1/vaults/{vault}"),
-    ("GET", "/v1/vaults/{vault}/secrets"),
-    ("PUT", "/v1/vaults/{vault}/secrets/a"),
-    ("GET", "/v1/vaults/{vault}/secrets/a"),
-    ("DELETE", "/v1/vaults/{vault}/secrets/a"),
-]
 WITH_BODY = [
     ("POST", "/v1/auth/signup"),
     ("POST", "/v1/auth/token"),
@@ -163,14 +145,14 @@ def test_sql_in_credentials_is_only_text(api):
 
 # Revocation
 
-@pytest.mark.parametrize(("method", "path"), AUTHENTICATED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path"), routes.authenticated(), ids=str)
 def test_a_revoked_token_is_dead_at_once_on_every_route(account, vault, method, path):
     vault.put("a", "value")
     token = account.login()
     client = account.with_token(token)
     assert client.get("/v1/auth/me").status_code == 200
     assert client.delete("/v1/auth/token").status_code == 204
-    response = client.request(method, path.format(vault=vault.id), json={})
+    response = client.request(method, path.format(vault_id=vault.id, path="a"), json={})
     assert (response.status_code, response.json()["detail"]) == (401, REFUSAL)
 
 
@@ -382,9 +364,9 @@ def test_only_one_bearer_token_counts(api, account, value):
     assert (response.status_code, response.json()["detail"]) == (401, REFUSAL)
 
 
-@pytest.mark.parametrize(("method", "path"), AUTHENTICATED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path"), routes.authenticated(), ids=str)
 def test_every_route_wants_a_token(api, vault, method, path):
-    response = api.request(method, path.format(vault=vault.id), json={})
+    response = api.request(method, path.format(vault_id=vault.id, path="a"), json={})
     assert (response.status_code, response.json()["detail"]) == (401, REFUSAL)
 
 

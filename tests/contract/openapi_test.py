@@ -97,6 +97,17 @@ def test_the_served_document_is_the_one_in_the_source(api):
     assert response.content == openapi.DOCUMENT.read_bytes()
 
 
+OPEN_DOCUMENTS = [path for method, path, operation in openapi.operations()
+                  if method == "GET" and operation.get("security") == []]
+
+
+@pytest.mark.parametrize("path", OPEN_DOCUMENTS)
+def test_what_is_open_to_all_is_served_to_all_and_refuses_what_it_has_no_use_for(api, path):
+    assert api.get(path).status_code == 200
+    assert api.get(path, data=b" " * (64 * 1024 + 1)).status_code == 413
+    assert api.get(path, params={"a": "\0"}).status_code == 400
+
+
 def test_the_version_is_the_programs(api):
     assert api.get("/v1/health").json()["version"] == openapi.document()["info"]["version"]
 

@@ -13,6 +13,8 @@ from .paths import SOURCE
 DOCUMENT = SOURCE / "docs" / "openapi.yaml"
 # The only parameter that stretches over several segments.
 TAIL = "{path}"
+# (operationId, status) of every answer that check() found to be as promised.
+seen = set()
 
 
 @functools.cache
@@ -95,7 +97,11 @@ def check(method, response):
     promised = responses.get(str(response.status_code)) or responses.get(f"{response.status_code // 100}XX") \
         or responses.get("default")
     assert promised is not None, f"{where}: status is not documented"
-    content = resolve(promised).get("content")
+    _check_content(method, response, resolve(promised).get("content"), where)
+    seen.add((operation["operationId"], response.status_code))
+
+
+def _check_content(method, response, content, where):
     if not content:
         assert response.content == b"", f"{where}: a body where none is documented"
         return
@@ -105,3 +111,13 @@ def check(method, response):
     assert kind in content, f"{where}: content type {kind!r} is not documented"
     if kind.endswith("json") and "schema" in content[kind]:
         _check_body(content[kind]["schema"], json.loads(response.content), where)
+
+
+def unseen():
+    """What no answer has shown: operations without a success, and those that may refuse without a refusal."""
+    for _, _, operation in operations():
+        name = operation["operationId"]
+        for kind, meaning in ((2, "a success"), (4, "a refusal")):
+            promised = any(status.startswith(str(kind)) for status in operation["responses"])
+            if promised and not any(seen_name == name and status // 100 == kind for seen_name, status in seen):
+                yield f"{name}: no answer was {meaning} ({kind}xx)"
