@@ -281,14 +281,21 @@ def test_writers_on_two_nodes_get_versions_without_gaps(account, vault, installa
 
 def test_a_reader_sees_whole_versions_only(account, vault):
     """Value and version belong together, whatever is written meanwhile."""
-    vault.put("a", "value 1")
+    vault.put("a", "first")
+    written, read = {1: "first"}, []
 
     def turn(client, number):
-        if number % 2:
-            return client.put(vault.path("a"), json={"value": f"value {number}"}).status_code in (201,)
-        body = client.get(vault.path("a")).json()
-        return body["value"].startswith("value ") and body["version"] >= 1
-    assert all(at_once(account, 16, turn))
+        for round_number in range(5):
+            if number % 2:
+                value = f"value {number}.{round_number}"
+                written[client.put(vault.path("a"), json={"value": value}).json()["version"]] = value
+            else:
+                body = client.get(vault.path("a")).json()
+                read.append((body["version"], body["value"]))
+    at_once(account, 16, turn)
+    assert (len(written), len(read)) == (41, 40)
+    assert len(set(read)) > 1, "no reader met a writer"
+    assert all(written[version] == value for version, value in read)
 
 
 # -- list

@@ -68,6 +68,25 @@ def test_a_pin_file_that_others_may_touch(installation, tmp_path, mode):
     refused(installation.run("init", hsm__pin_file=pin), CONFIG, "PIN file")
 
 
+def credential(installation, tmp_path, mode):
+    """The PIN as systemd hands it over: the environment that names its directory."""
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    pin = private_copy(installation.token.pin_file, directory, mode=mode)
+    pin.rename(directory / "hsm-pin")
+    return {"CREDENTIALS_DIRECTORY": str(directory)}
+
+
+def test_a_systemd_credential_shows_the_mask_of_its_acl_as_group_bits(installation, tmp_path):
+    daemon = installation.daemon("credential", credential(installation, tmp_path, 0o440), hsm__pin_file=None)
+    assert daemon.stop() == 0
+
+
+def test_a_systemd_credential_that_the_world_may_read(installation, tmp_path):
+    environment = credential(installation, tmp_path, 0o444)
+    refused(installation.run("run", environment=environment, hsm__pin_file=None), CONFIG, "PIN file", "hsm-pin")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_configuration_that_others_may_touch(installation, tmp_path, mode):
     config = installation.write_config(tmp_path / "open.conf")
@@ -93,6 +112,25 @@ def test_an_unknown_key_in_the_file(installation):
     refused(installation.run("run", hsm__pinfile="/x"), CONFIG, "hsm.pinfile")
 
 
+@pytest.mark.parametrize("line", ["{}", "{} = x", "x = {}", "[{}", "pin={}", "{}=", "--{}"])
+def test_a_secret_pasted_into_the_file_is_not_repeated(installation, tmp_path, line):
+    secret = secrets.token_hex(16)
+    config = installation.write_config(tmp_path / "pasted.conf")
+    number = len(config.read_text().splitlines()) + 1
+    config.write_text(config.read_text() + line.format(secret) + "\n")
+    result = installation.run("run", config=config)
+    refused(result, CONFIG, str(config), f"line {number}")
+    assert secret not in result.stderr
+
+
+@pytest.mark.parametrize("word", ["{}", "--{}", "--hsm.pin={}", "--{}=x"])
+def test_a_secret_among_the_flags_is_not_repeated(installation, word):
+    secret = secrets.token_hex(16)
+    result = installation.run("run", word.format(secret))
+    refused(result, CONFIG, "the command line")
+    assert secret not in result.stderr
+
+
 def test_an_unknown_key_among_the_flags(installation):
     refused(installation.run("run", "--http.lisen=127.0.0.1:1"), CONFIG, "http.lisen")
 
@@ -107,7 +145,8 @@ def test_a_key_given_twice(installation):
 
 @pytest.mark.parametrize("key, value", [
     ("http.idle_timeout", "60"), ("http.idle_timeout", "0s"), ("database.pool_size", "many"),
-    ("database.pool_size", "0"), ("hsm.es256", "yes"), ("log.level", "loud"), ("auth.signup", "everybody")])
+    ("database.pool_size", "0"), ("hsm.max_sessions", "1"),
+    ("hsm.es256", "yes"), ("log.level", "loud"), ("auth.signup", "everybody")])
 def test_a_value_out_of_range(installation, key, value):
     refused(installation.run("run", f"--{key}={value}"), CONFIG, key)
 
@@ -223,7 +262,33 @@ def test_a_database_that_comes_late_is_waited_for(installation, cluster):
     assert daemon.stop() == 0
 
 
-def test_no_secret_is_printed_at_any_refusal(installation, tmp_path):
-    canary = secrets.token_hex(16)
-    pin = private_copy(installation.token.pin_file, tmp_path, canary)
-    assert canary not in installation.run("run", hsm__pin_file=pin).stderr
+CANARY = secrets.token_hex(16)
+# What is wrong in each; a Path names a file that holds CANARY.
+REFUSALS = {
+    "wrong PIN": {"hsm__pin_file": Path("pin")},
+    "no such token": {"hsm__token_label": "nobody"},
+    "no such module": {"hsm__module": "/nonexistent/module.so"},
+    "not a module": {"hsm__module": Path("module")},
+    "no such database": {"database__conninfo": "host=/nonexistent dbname=x", "process__startup_wait": "100ms"},
+    "password in the conninfo": {"database__conninfo": f"host=/nonexistent password={CANARY}"},
+    "not a TLS key": {"http__private_key": Path("key")},
+    "not a certificate": {"http__certificate": Path("certificate")},
+    "unusable address": {"http__listen": "127.0.0.1:99999"},
+    "unknown key": {"hsm__pin": CANARY},
+}
+
+
+@pytest.mark.parametrize("settings", REFUSALS.values(), ids=REFUSALS.keys())
+def test_no_secret_is_printed_at_any_refusal(installation, tmp_path, settings):
+    made = {}
+    for key, value in settings.items():
+        if isinstance(value, Path):
+            value = tmp_path / value
+            value.write_text(CANARY)
+            value.chmod(0o600)
+        made[key] = value
+    result = installation.run("run", "--log.level=debug", **made)
+    assert result.returncode != 0
+    key_lines = [line for line in (installation.tls / "server.key").read_text().splitlines() if "---" not in line]
+    for secret in (CANARY, installation.token.pin_file.read_text().strip(), *key_lines):
+        assert secret not in result.stdout + result.stderr
