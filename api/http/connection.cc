@@ -153,11 +153,7 @@ void Connection::Refuse(int status, std::string_view detail) {
 void Connection::Send(Response response) {
   body_share_.Release();  // the handler is done with the body
   if (host_.Draining()) close_after_ = true;
-  if (response.body.size() > service_.config.max_response_bytes) {
-    service_.log.Failure("a response is too large", {{"bytes", std::to_string(response.body.size())}});
-    WipeString(response.body);
-    response = Problem(500, "An internal error occurred");
-  }
+  FitAnswer(response);
   const AnswerContext context{FormatUuid(request_id_), host_.HttpDate(), !close_after_, stream_.tls()};
   auto head = WriteAnswerHead(response, context);
   if (!head) {
@@ -174,6 +170,18 @@ void Connection::Send(Response response) {
   last_taken_ = std::chrono::steady_clock::now();
   SetDeadline(service_.config.write_timeout + TimeFor(left_to_take_, kSlowestDownload));
   Flush();
+}
+
+// Makes it another answer if there is no room for this one.
+void Connection::FitAnswer(Response& response) {
+  if (response.body.size() > service_.config.max_response_bytes) {
+    service_.log.Failure("a response is too large", {{"bytes", std::to_string(response.body.size())}});
+    WipeString(response.body);
+    response = Problem(500, "An internal error occurred");
+  }
+  if (head_only_ || service_.answer_budget.Take(response.body.size(), answer_share_)) return;
+  WipeString(response.body);
+  response = Problem(503, "Too many large answers at once; try again later");
 }
 
 void Connection::Flush() {
@@ -193,6 +201,7 @@ void Connection::AnswerWritten() {
 void Connection::EndRequest() {
   if (std::exchange(in_flight_, false)) --service_.counters.in_flight;
   body_share_.Release();
+  answer_share_.Release();
 }
 
 // Closing at once could reset the connection before the client has read the answer, if more input is on its

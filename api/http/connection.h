@@ -33,6 +33,7 @@ struct Service {
   Random& random;
   Counters& counters;
   BodyBudget& body_budget;
+  BodyBudget& answer_budget;
 };
 
 // What a connection needs of its IO thread.
@@ -76,6 +77,7 @@ class Connection {
   void Dispatch();
   void Refuse(int status, std::string_view detail);
   void Send(Response response);
+  void FitAnswer(Response& response);
   void Flush();
   void AnswerWritten();
   void EndRequest();
@@ -105,6 +107,7 @@ class Connection {
   BodyBudget::Share body_share_;
 
   // The answer being written.
+  BodyBudget::Share answer_share_;
   size_t left_to_take_ = 0;
   SteadyTime last_taken_{};
 };

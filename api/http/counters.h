@@ -16,8 +16,9 @@ struct Counters {
   std::atomic<uint64_t> refused_connections{0};
 };
 
-// Memory that large bodies of all connections may take together: nobody has logged in yet when a body is
-// read. Small bodies are bounded by the number of connections alone.
+// Memory that large bodies of all connections may take together: nobody has logged in yet when a request's
+// body is read, and a client may read an answer slowly. Small bodies are bounded by the number of connections
+// alone.
 class BodyBudget {
  public:
   static constexpr size_t kFree = 64 * 1024;  // up to this a body needs no share

@@ -49,7 +49,9 @@ class PistacheServer final : public Server {
         body_limit_(std::move(body_limit)),
         census_(config_.max_connections, config_.max_connections_per_address),
         body_budget_(config_.max_buffered_body_bytes),
-        service_{config_, handler_, body_limit_, log, clock_, random, counters_, body_budget_} {}
+        answer_budget_(config_.max_buffered_answer_bytes),
+        service_{config_, handler_,  body_limit_,  log,           clock_,
+                 random,  counters_, body_budget_, answer_budget_} {}
   ~PistacheServer() override { Stop(); }
 
   Status Open() {
@@ -138,6 +140,7 @@ class PistacheServer final : public Server {
   Counters counters_;
   Census census_;
   BodyBudget body_budget_;
+  BodyBudget answer_budget_;
   const Service service_;
   std::vector<std::string> addresses_;
   std::vector<std::unique_ptr<IoThread>> io_threads_;

@@ -14,6 +14,7 @@ BINARY = os.environ["CLAVIGER_ECHO_SERVER"]
 # Seconds for each of the tests that hammer; a soak sets more.
 HAMMER_SECONDS = float(os.environ.get("CLAVIGER_HTTP_SOAK_SECONDS", "2"))
 PATIENCE = 20  # no answer takes this long; only a hang does
+BIG = 6_000_000  # bytes of a large answer
 
 
 class Answer:
@@ -180,3 +181,17 @@ class EchoServer:
                 self.process.kill()
         self.process.stdout.close()
         assert self.process.wait() == 0, "the server crashed or had to be killed"
+
+
+def pattern(size):
+    """The body of /big/{size}."""
+    return (b"abcdefghijklmnopqrstuvw" * (size // 23 + 1))[:size]
+
+
+def small_window(server, size=8192):
+    """A connection whose receiving side holds little, so that the server soon cannot send."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+    sock.settimeout(PATIENCE)
+    sock.connect(server.endpoint)
+    return Client(server.wrap(sock) if server.tls else sock)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from server import Client
+from server import BIG, Client, pattern, small_window
 
 
 def test_an_address_has_its_own_limit(serve):
@@ -70,6 +70,31 @@ def test_large_bodies_share_one_budget(serve):
     assert server.connect().request("POST", "/echo", large[:60000]).status == 200
     assert first.send(b"x").answer().body == large
     assert server.connect().request("POST", "/echo", large).body == large
+
+
+def test_large_answers_share_one_budget_until_they_are_read(serve):
+    server = serve("--max-buffered-answers=7000000")
+    slow = small_window(server).send(f"GET /big/{BIG} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    server.await_stats(lambda s: s["handled"] >= 1 + server.handled_by_statistics)
+    other = server.connect()
+    refused = other.get(f"/big/{BIG}")
+    assert refused.status == 503 and refused.headers["Retry-After"] == "1"
+    assert "abcdefghij" not in refused.body.decode()
+    assert other.get("/big/60000").status == 200
+    assert other.request("HEAD", f"/big/{BIG}").status == 200
+    assert slow.answer().body == pattern(BIG)
+    assert other.get(f"/big/{BIG}").body == pattern(BIG)
+
+
+def test_the_room_of_an_answer_nobody_takes_any_more_is_given_back(serve):
+    server = serve("--max-buffered-answers=7000000")
+    slow = small_window(server).send(f"GET /big/{BIG} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    server.await_stats(lambda s: s["handled"] >= 1 + server.handled_by_statistics)
+    other = server.connect()
+    assert other.get(f"/big/{BIG}").status == 503
+    slow.vanish()
+    server.await_stats(lambda s: s["connections"] == 2)
+    assert other.get(f"/big/{BIG}").body == pattern(BIG)
 
 
 def test_a_declared_length_alone_costs_no_memory(serve):

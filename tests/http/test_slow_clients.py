@@ -1,27 +1,10 @@
 """A client that is slow or silent costs others nothing, and itself its connection."""
-import socket
 import threading
 import time
 
 import pytest
 
-from server import Client
-
-BIG = 6_000_000
-
-
-def pattern(size):
-    return (b"abcdefghijklmnopqrstuvw" * (size // 23 + 1))[:size]
-
-
-def small_window(server, size=8192):
-    """A connection whose receiving side holds little, so that the server soon cannot send."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-    sock.settimeout(20)
-    sock.connect(server.endpoint)
-    return Client(server.wrap(sock) if server.tls else sock)
-
+from server import BIG, pattern, small_window
 
 @pytest.fixture(params=["plain", "tls"])
 def kind(request, identity):
