@@ -45,8 +45,16 @@ class Pkcs11Keyring final : public crypto::Keyring {
 
   template <class T>
   using Operation = std::function<Outcome<T>(Connection&)>;
+  // Makes the operation of one attempt. An attempt that failed may have sealed all the same, so the next one
+  // needs random input of its own.
   template <class T>
-  Result<T> Perform(const Operation<T>& operation);
+  using Preparation = std::function<Operation<T>()>;
+  template <class T>
+  Result<T> PerformPrepared(const Preparation<T>& prepare);
+  template <class T>
+  Result<T> Perform(const Operation<T>& operation) {
+    return PerformPrepared<T>([&operation] { return operation; });
+  }
   template <class T>
   Outcome<T> RunOnce(const Supervisor::ConnectionPtr& connection, const Operation<T>& operation,
                      SteadyTime deadline);
@@ -102,14 +110,14 @@ Outcome<T> Pkcs11Keyring::RunOnce(const Supervisor::ConnectionPtr& connection, c
 // Every verb is idempotent, so each remedy is tried once: another session or a fresh handle, and a new (or
 // proven) connection. A second dead handle in a row means that the login went with them.
 template <class T>
-Result<T> Pkcs11Keyring::Perform(const Operation<T>& operation) {
+Result<T> Pkcs11Keyring::PerformPrepared(const Preparation<T>& prepare) {
   const SteadyTime deadline = Deadline();
   bool retried = false;
   bool settled = false;
   while (true) {
     auto connection = supervisor_.Current(deadline);
     if (!connection) return ToError(connection.error());
-    auto outcome = RunOnce(connection.value(), operation, deadline);
+    auto outcome = RunOnce(connection.value(), prepare(), deadline);
     if (outcome) return std::move(outcome).value();
     Failure failure = std::move(outcome).error();
     if (failure.remedy == Remedy::kRetry && std::exchange(retried, true)) failure.remedy = Remedy::kReconnect;
@@ -121,10 +129,13 @@ Result<T> Pkcs11Keyring::Perform(const Operation<T>& operation) {
 }
 
 Result<crypto::WrappedKek> Pkcs11Keyring::GenerateKek(const crypto::KekIdentity& identity) {
-  return Perform<crypto::WrappedKek>(
-      [identity, iv = NewIv()](Connection& connection) { return connection.GenerateKek(identity, iv); });
+  return PerformPrepared<crypto::WrappedKek>([&] {
+    return [identity, iv = NewIv()](Connection& connection) { return connection.GenerateKek(identity, iv); };
+  });
 }
 
+// The data key of each attempt is another one, under the same KEK: with the IV of the attempt before, two
+// plaintexts would share a key stream.
 Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::WrappedKek& kek, ByteView aad) {
   struct Input {
     crypto::WrappedKek kek;
@@ -132,11 +143,13 @@ Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::Wrapped
     Iv iv;
     SecretBytes mask;
   };
-  auto input =
-      std::make_shared<Input>(Input{kek, Bytes(aad.begin(), aad.end()), NewIv(), SecretBytes(kDekBytes)});
-  random_.Fill({input->mask.data(), input->mask.size()});
-  return Perform<NewDek>([input = std::shared_ptr<const Input>(std::move(input))](Connection& connection) {
-    return connection.GenerateDek(input->kek, input->aad, input->iv, input->mask.View());
+  return PerformPrepared<NewDek>([&] {
+    auto input =
+        std::make_shared<Input>(Input{kek, Bytes(aad.begin(), aad.end()), NewIv(), SecretBytes(kDekBytes)});
+    random_.Fill({input->mask.data(), input->mask.size()});
+    return [input = std::shared_ptr<const Input>(std::move(input))](Connection& connection) {
+      return connection.GenerateDek(input->kek, input->aad, input->iv, input->mask.View());
+    };
   });
 }
 

@@ -18,7 +18,7 @@
 // fail with CKR_ARGUMENTS_BAD, so that a misspelt fault is noticed. `do` acts inside the next call.
 //
 // Record: each C_Initialize, C_Finalize and C_Login is appended to CLAVIGER_FAULTS_FILE.calls, as
-// "C_Login CKR_OK".
+// "C_Login CKR_OK", and the IV that the caller gives for each AES-GCM encryption, as "IV 0102...".
 
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
@@ -60,11 +60,23 @@ struct PendingIv {
 };
 std::map<CK_SESSION_HANDLE, PendingIv> pending_ivs;
 
-void Record(const char* function, CK_RV rv) {
+void Record(const char* subject, const std::string& fact) {
   const char* file = std::getenv("CLAVIGER_FAULTS_FILE");
   if (file == nullptr) return;
   const std::lock_guard lock(state_mutex);
-  std::ofstream(std::string(file) + ".calls", std::ios::app) << function << ' ' << ReturnCodeName(rv) << '\n';
+  std::ofstream(std::string(file) + ".calls", std::ios::app) << subject << ' ' << fact << '\n';
+}
+
+void Record(const char* function, CK_RV rv) { Record(function, ReturnCodeName(rv)); }
+
+void RecordIv(const CK_MECHANISM& mechanism) {
+  if (mechanism.mechanism != CKM_AES_GCM) return;
+  const auto& gcm = *static_cast<const CK_GCM_PARAMS*>(mechanism.pParameter);
+  std::string hex;
+  for (CK_ULONG i = 0; i < gcm.ulIvLen; ++i) {
+    for (const int nibble : {gcm.pIv[i] >> 4, gcm.pIv[i] & 15}) hex += "0123456789abcdef"[nibble];
+  }
+  Record("IV", hex);
 }
 
 void DoOnce(const std::string& what) {
@@ -146,6 +158,7 @@ CK_RV CloseSession(CK_SESSION_HANDLE session) {
 }
 
 CK_RV EncryptInit(CK_SESSION_HANDLE session, CK_MECHANISM* mechanism, CK_OBJECT_HANDLE key) {
+  RecordIv(*mechanism);
   if (const CK_RV rv = Before("C_EncryptInit"); rv != CKR_OK) return rv;
   const std::shared_lock inside_lock(inside);
   if (!rules.hsm_iv() || mechanism->mechanism != CKM_AES_GCM)

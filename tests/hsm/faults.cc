@@ -31,6 +31,16 @@ int Faults::Calls(const std::string& function) const {
   return count;
 }
 
+std::vector<std::string> Faults::Ivs() const {
+  std::istringstream record(Read(file_ + ".calls"));
+  std::vector<std::string> ivs;
+  std::string line;
+  while (std::getline(record, line)) {
+    if (line.starts_with("IV ")) ivs.push_back(line.substr(3));
+  }
+  return ivs;
+}
+
 HsmConfig FaultyConfig() {
   HsmConfig config = FreshToken();
   config.module_path = CLAVIGER_FAULT_MODULE;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/hsm/backend.h"
 
@@ -22,6 +23,8 @@ class Faults {
   void Clear() { Set(""); }
   // How often the function was called, from the module's record.
   int Calls(const std::string& function) const;
+  // The IVs given for AES-GCM encryptions so far, in hexadecimal.
+  std::vector<std::string> Ivs() const;
 
  private:
   ScratchDirectory directory_;

@@ -49,6 +49,22 @@ TEST_CASE_FIXTURE(FaultFixture, "One failure of any curable class is not seen by
   }
 }
 
+TEST_CASE_FIXTURE(FaultFixture, "An operation that is repeated seals under another IV") {
+  for (const char* code : {"CKR_SESSION_CLOSED", "CKR_DEVICE_ERROR"}) {
+    CAPTURE(code);
+    HsmConfig quiet = config;
+    quiet.probe_interval = std::chrono::hours(1);
+    Reopen(quiet);
+    const size_t before = faults.Ivs().size();
+    faults.Set(std::string("C_Encrypt error ") + code + " times 1");
+    REQUIRE(keyring->GenerateDek(kek, Aad()));
+    // A new connection makes its own seal, for the self-test.
+    const auto ivs = faults.Ivs();
+    REQUIRE(ivs.size() >= before + 2);
+    CHECK(ivs[before] != ivs.back());
+  }
+}
+
 TEST_CASE_FIXTURE(FaultFixture,
                   "A lasting failure gives kUnavailable with its code, and recovery follows by itself") {
   for (const char* code : {"CKR_DEVICE_ERROR", "CKR_TOKEN_NOT_PRESENT", "CKR_GENERAL_ERROR",
