@@ -37,6 +37,10 @@ bool AuditLog::Accepting() const {
   return !stopping_ && queue_.size() < max_queue_;
 }
 
+bool AuditLog::FailedWithin(std::chrono::milliseconds within) const {
+  return failing_ && clock_.Steady() - failed_at_.load() <= within;
+}
+
 void AuditLog::Append(crypto::AuditRecord record, std::function<void(Status)> done) {
   {
     const std::lock_guard lock(mutex_);
@@ -93,6 +97,7 @@ void AuditLog::Report(const Status& committed) {
   } else if (!failing_) {
     log_.Failure("audit records cannot be committed; requests get 503", committed.error());
   }
+  if (!committed.has_value()) failed_at_ = clock_.Steady();
   failing_ = !committed.has_value();
 }
 

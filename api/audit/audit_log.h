@@ -4,6 +4,8 @@
 //  - a read or a refusal is appended to the group commit, and its answer waits for that commit;
 //  - if the record cannot be committed, the caller gets 503 and the answer is wiped.
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "api/audit/audit_draft.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -38,6 +41,10 @@ class AuditLog {
   // False while the queue is full: a request would be refused for want of its record. Never blocks for long.
   bool Accepting() const;
 
+  // The last group commit failed, and not longer than `within` ago. What is older says nothing: only requests
+  // commit, and a node that is not ready may get none. Never blocks.
+  bool FailedWithin(std::chrono::milliseconds within) const;
+
   crypto::AuditRecord Finish(const AuditDraft& draft, std::string_view outcome) const {
     return draft.Finish(clock_, random_, outcome);
   }
@@ -62,7 +69,8 @@ class AuditLog {
   std::condition_variable wake_;
   std::vector<Waiting> queue_;
   bool stopping_ = false;
-  bool failing_ = false;  // the committing thread's own: an outage is logged once
+  std::atomic<bool> failing_{false};  // written by the committing thread only: an outage is logged once
+  std::atomic<SteadyTime> failed_at_{SteadyTime{}};
   std::thread thread_;
 };
 

@@ -87,6 +87,7 @@ std::vector<std::string> Readiness::Reasons() const {
   if (keyring_.Health().state == crypto::KeyringHealth::State::kUnavailable) {
     reasons.emplace_back("hsm: unavailable");
   }
+  if (audit_.FailedWithin(kStale)) reasons.emplace_back("audit: records cannot be committed");
   if (!audit_.Accepting()) reasons.emplace_back("audit: queue full");
   if (draining_) reasons.emplace_back("draining");
   return reasons;

@@ -86,11 +86,14 @@ def test_no_value_leaves_while_the_audit_log_cannot_be_written(own_daemon, disk)
 
     wait.until(refused, "reads to be refused", timeout=60, interval=0)
     assert value not in answers[-1].text
+    ready = own_daemon.api().get("/v1/health/ready")
+    assert ready.status_code == 503 and "audit: records cannot be committed" in ready.text
     put = vault.put("during", "lost")
     assert put.status_code == 503
     disk.empty()
 
     wait.until(lambda: vault.get("before").status_code == 200, "reads to work again", timeout=60)
+    assert own_daemon.api().get("/v1/health/ready").status_code == 200
     assert vault.get("during").status_code == 404
     assert vault.put("after", "value-after").status_code == 201
     answered = {answer.headers["X-Request-Id"] for answer in answers if answer.status_code == 200}

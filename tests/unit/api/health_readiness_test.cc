@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <future>
 
 #include "api/health/health.h"
 #include "tests/fakes/fake_clock.h"
@@ -59,6 +60,19 @@ TEST_CASE("a node without its HSM is neither ready nor healthy") {
   CHECK_FALSE(health.Check().healthy);
   CHECK(health.Hsm().status == "unavailable");
   CHECK_FALSE(health.Hsm().connected);
+}
+
+TEST_CASE("a node that cannot commit audit records is not ready, until that is old") {
+  Node node;
+  constexpr std::string_view kReason = "audit: records cannot be committed";
+  CHECK_FALSE(node.Says(kReason));
+  std::promise<bool> committed;
+  node.audit.Append({}, [&](const Status& status) { committed.set_value(status.has_value()); });
+  REQUIRE_FALSE(committed.get_future().get());
+  CHECK(node.Says(kReason));
+  // Only requests commit: without an end the node would get none any more, and stay as it is.
+  node.clock.Advance(std::chrono::seconds(11));
+  CHECK_FALSE(node.Says(kReason));
 }
 
 TEST_CASE("a draining node is not ready") {
