@@ -30,6 +30,13 @@ void WorkPool::Stop() {
   }
 }
 
+void WorkPool::Discard() {
+  std::deque<std::function<void()>> dropped;  // goes after the lock: what a job holds may call the pool
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  dropped.swap(queue_);
+}
+
 size_t WorkPool::queued() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();

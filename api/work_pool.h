@@ -19,6 +19,9 @@ class WorkPool {
   bool Submit(std::function<void()> job);
   // Runs what is queued, then joins.
   void Stop();
+  // Drops what is queued and takes nothing more; what runs goes on. Each dropped job is destroyed here, on
+  // the caller's thread.
+  void Discard();
   size_t queued() const;
 
  private:

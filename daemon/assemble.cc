@@ -99,6 +99,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   log.Info("stopping");
   const bool delivered = server->Drain(config.drain_timeout);
   if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
+  // Nobody waits for what has not begun by now: its clients get 500, and it never happens.
+  workers.Discard();
+  hashers.Discard();
   workers.Stop();  // jobs refer to the pipeline and the nouns
   hashers.Stop();
   server->Stop();

@@ -52,6 +52,33 @@ TEST_CASE("a stopping work pool runs what is queued and takes nothing more") {
   CHECK(done == 500);
 }
 
+TEST_CASE("a work pool that discards its queue drops the jobs, ends what runs and takes nothing more") {
+  WorkPool pool(1, 10);
+  Blocker blocker(pool);
+  std::atomic<int> done = 0;
+  auto belonging = std::make_shared<int>(1);
+  std::weak_ptr<int> seen = belonging;
+  REQUIRE(pool.Submit([&done, belonging = std::move(belonging)] { ++done; }));
+  pool.Discard();
+  CHECK(seen.expired());
+  CHECK(pool.queued() == 0);
+  CHECK(!pool.Submit([&] { ++done; }));
+  blocker.Release();
+  pool.Stop();
+  CHECK(done == 0);
+}
+
+TEST_CASE("a job that is discarded may ask the pool for more as it goes") {
+  WorkPool pool(1, 10);
+  Blocker blocker(pool);
+  bool refused = false;
+  std::shared_ptr<void> last_word(nullptr, [&](void*) { refused = !pool.Submit([] {}); });
+  REQUIRE(pool.Submit([last_word = std::move(last_word)] {}));
+  pool.Discard();
+  CHECK(refused);
+  blocker.Release();
+}
+
 TEST_CASE("a job's belongings go before the thread waits for the next job") {
   WorkPool pool(1, 10);
   auto belonging = std::make_shared<int>(1);
