@@ -239,6 +239,15 @@ TEST_CASE_FIXTURE(Fixture, "the outcome follows the status") {
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "a write that ended in 503 may have taken effect, a read has told nothing") {
+  Ask(Failing(Unavailable("connection lost at COMMIT")));
+  CHECK(audit.last.outcome == "unknown");
+  Route read = Failing(Unavailable("connection lost"));
+  read.method = Method::kGet;
+  CHECK(AskTable({read}, Method::kGet).status == 503);
+  CHECK(audit.last.outcome == "failed");
+}
+
 TEST_CASE_FIXTURE(Fixture, "an exception in a handler is a generic 500 with a record") {
   Route route = Succeeding();
   route.handler = [](Context&) -> Result<Response> { throw std::runtime_error("private text"); };
@@ -287,7 +296,13 @@ TEST_CASE_FIXTURE(Fixture, "HEAD is not served by routes that work") {
 TEST_CASE_FIXTURE(Fixture, "a full queue is 503 at once, and the other pool still serves") {
   std::promise<void> release;
   std::shared_future<void> released = release.get_future();
-  for (size_t i = 0; workers.Submit([released] { released.wait(); }); ++i) REQUIRE(i < 100);
+  std::promise<void> taken;
+  REQUIRE(workers.Submit([released, &taken] {
+    taken.set_value();
+    released.wait();
+  }));
+  taken.get_future().wait();  // or the thread would take one from the full queue later, and make room
+  while (workers.Submit([] {})) REQUIRE(workers.queued() < 100);
 
   const Response refused = Ask(Succeeding());
   CHECK(refused.status == 503);
