@@ -1,6 +1,7 @@
 #include "daemon/assemble.h"
 #include "daemon/commands.h"
 #include "daemon/private_file.h"
+#include "hsm/pin_file.h"
 
 namespace claviger::daemon {
 namespace {
@@ -10,7 +11,7 @@ Status CheckFiles(const Config& config) {
   if (config.database.conninfo.empty()) return Invalid("database.conninfo is not set");
   if (config.hsm.module_path.empty()) return Invalid("hsm.module is not set");
   if (config.hsm.pin_file.empty()) return Invalid("hsm.pin_file is not set");
-  TRYV(CheckPrivateFile(config.hsm.pin_file, "the PIN file"));
+  TRYV(hsm::CheckPinFile(config.hsm.pin_file));
   if (config.listen.empty()) return Ok();
   if (config.http.tls.certificate_chain_pem.empty()) return Invalid("http.certificate is not set");
   if (config.http.tls.private_key_pem.empty()) return Invalid("http.private_key is not set");

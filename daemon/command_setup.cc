@@ -8,7 +8,7 @@
 #include "crypto/random.h"
 #include "daemon/commands.h"
 #include "daemon/installation.h"
-#include "daemon/private_file.h"
+#include "hsm/pin_file.h"
 #include "hsm/pkcs11_keyring.h"
 #include "schema/migrate.h"
 
@@ -40,7 +40,7 @@ Outcome<std::unique_ptr<schema::Connection>> OpenOwner(const Config& config, con
 Status CheckHsmConfig(const Config& config) {
   if (config.hsm.module_path.empty()) return Invalid("hsm.module is not set");
   if (config.hsm.pin_file.empty()) return Invalid("hsm.pin_file is not set");
-  return CheckPrivateFile(config.hsm.pin_file, "the PIN file");
+  return hsm::CheckPinFile(config.hsm.pin_file);
 }
 
 Outcome<void> WriteRecord(schema::Connection& owner, const Config& config, Tools& tools) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "daemon/config_fault.h"
 #include "daemon/config_keys.h"
 #include "daemon/private_file.h"
 
@@ -25,10 +26,6 @@ po::options_description Describe(const std::vector<ConfigKey>& keys) {
     options.add_options()(std::string(key.name).c_str(), po::value<Texts>());
   }
   return options;
-}
-
-Error Refusal(std::string_view source, const po::error& error) {
-  return Invalid(fmt::format("{}: {}", source, error.what()));
 }
 
 // A source that stands higher has already spoken for the keys in `values`.
@@ -50,7 +47,7 @@ Status MergeFlags(Values& values, const po::options_description& options, const 
     const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
     Merge(values, po::command_line_parser(words).options(options).positional(none).style(style).run());
   } catch (const po::error& error) {
-    return Refusal("the command line", error);
+    return FlagFault(error);
   }
   return Ok();
 }
@@ -60,8 +57,10 @@ Status MergeFile(Values& values, const po::options_description& options, const s
   try {
     std::istringstream stream(text);
     Merge(values, po::parse_config_file(stream, options));
-  } catch (const po::error& error) {
-    return Refusal(path, error);
+  } catch (const po::error&) {
+    return FileFault(path, text, [&](const std::string& name) {
+      return options.find_nothrow(name, /*approx=*/false) != nullptr;
+    });
   }
   return Ok();
 }

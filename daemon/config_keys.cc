@@ -126,7 +126,7 @@ std::vector<ConfigKey> HsmKeys() {
            FIELD(hsm.token_labels)),
       Value("hsm.token_serial", "serial number of the token, instead of its label", FIELD(hsm.token_serial)),
       Value("hsm.pin_file", "file that holds the PIN", FIELD(hsm.pin_file)),
-      Number("hsm.max_sessions", "sessions for operations", 1, 1024, FIELD(hsm.max_sessions)),
+      Number("hsm.max_sessions", "sessions for operations", 2, 1024, FIELD(hsm.max_sessions)),
       Number("hsm.max_cached_keks", "vault keys held unwrapped inside the HSM", 1, 1000000,
              FIELD(hsm.max_cached_keks)),
       Wait("hsm.operation_timeout", "for one operation", FIELD(hsm.operation_timeout)),

@@ -66,15 +66,23 @@ Outcome<SecretBytes> ReadAll(int fd, const std::string& path) {
   return buffer;
 }
 
+Outcome<void> CheckOpened(const File& file, const std::string& path) {
+  if (file.fd() >= 0) return CheckFile(file.fd(), path);
+  if (errno == ELOOP) return Refusal(path, "is a symbolic link");
+  return Refusal(path, fmt::format("cannot be opened: {}", std::generic_category().message(errno)));
+}
+
 }  // namespace
+
+Status CheckPinFile(const std::string& path) {
+  const File file(path);
+  if (auto checked = CheckOpened(file, path); !checked) return ToError(checked.error());
+  return claviger::Ok();
+}
 
 Outcome<SecretBytes> ReadPinFile(const std::string& path) {
   const File file(path);
-  if (file.fd() < 0) {
-    if (errno == ELOOP) return Refusal(path, "is a symbolic link");
-    return Refusal(path, fmt::format("cannot be opened: {}", std::generic_category().message(errno)));
-  }
-  TRYV(CheckFile(file.fd(), path));
+  TRYV(CheckOpened(file, path));
   TRY(auto pin, ReadAll(file.fd(), path));
   if (!pin.empty() && pin.Text().back() == '\n') pin.Truncate(pin.size() - 1);
   if (pin.empty()) return Refusal(path, "is empty");

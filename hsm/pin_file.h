@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include "base/error.h"
 #include "base/secret_bytes.h"
 #include "hsm/failure.h"
 
@@ -13,5 +14,8 @@ inline constexpr size_t kMaxPinBytes = 256;
 // empty one, one longer than kMaxPinBytes, and further lines. A file under $CREDENTIALS_DIRECTORY may show
 // group bits: systemd grants access there by ACL, whose mask appears as the group's mode.
 Outcome<SecretBytes> ReadPinFile(const std::string& path);
+
+// The same rules about the file itself, without reading it: for a plain refusal before anything else starts.
+Status CheckPinFile(const std::string& path);
 
 }  // namespace claviger::hsm
