@@ -104,7 +104,7 @@ int Serve(const Options& options) {
   crypto::SystemRandom random;
   schema::PgConfig pg;
   pg.conninfo = options.conninfo;
-  pg.pool_size = options.workers + 1;
+  pg.pool_size = 20;  // the default of clavigerd
   schema::Pool pool(pg, log);
   auto keys = crypto::ParsePublicKeys(ReadFile(options.jwks));
   if (!keys) return 1;
