@@ -1,0 +1,48 @@
+"""run-tests itself, on a tree of its own with tiny suites."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from sources import ROOT
+
+SUITES = ("checks", "contract", "cli", "daemon")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    shutil.copy(ROOT / "run-tests", tmp_path)
+    (tmp_path / "scripts").mkdir()
+    for name in ("install-dependencies", "build"):
+        script = tmp_path / "scripts" / name
+        script.write_text("#!/bin/sh\n")
+        script.chmod(0o755)
+    (tmp_path / "build" / "release").mkdir(parents=True)
+    for suite in SUITES:
+        folder = tmp_path / "tests" / suite
+        folder.mkdir(parents=True)
+        (folder / f"test_{suite}.py").write_text(f"def test_of_{suite}():\n    assert True\n")
+    return tmp_path
+
+
+def run(tree, *arguments):
+    return subprocess.run([str(tree / "run-tests"), *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_all_suites_run_and_are_counted(tree):
+    result = run(tree)
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "4 passed, 0 failed"), result.stderr
+
+
+def test_one_failure_fails_the_run(tree):
+    (tree / "tests" / "cli" / "test_bad.py").write_text("def test_bad():\n    assert False\n")
+    result = run(tree)
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "4 passed, 1 failed")
+
+
+def test_a_pattern_that_selects_nothing_fails_the_run(tree):
+    result = run(tree, "--only", "typo")
+    assert result.returncode == 1 and "nothing matches typo" in result.stderr
+    chosen = run(tree, "--only", "of_daemon")
+    assert (chosen.returncode, chosen.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed")
