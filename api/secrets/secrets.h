@@ -7,7 +7,8 @@
 // transaction of that audit record, after the value could be opened: exactly so many reads succeed. Delete
 // hides the path; writing it again continues the version numbers.
 //
-// In every verb the vault is looked up and the caller authorised before anything is said about the path.
+// In every verb the vault is looked up and the caller authorised before anything is said about the secret;
+// only Put refuses a malformed path before, which tells nothing but the rule.
 
 #include <string>
 #include <string_view>
@@ -17,7 +18,6 @@
 #include "api/audit/audit_log.h"
 #include "api/http/page.h"
 #include "api/routes.h"
-#include "api/secrets/path_gate.h"
 #include "api/secrets/secrets_store.h"
 #include "api/secrets/secrets_wire.h"
 #include "base/random.h"
@@ -31,7 +31,7 @@ class Secrets {
   Secrets(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& audit, const Clock& clock,
           Random& random);
 
-  // kInvalid for a path that breaks the rule, kConflict if other nodes keep writing the same path.
+  // kInvalid for a path that breaks the rule, kConflict if others keep writing the same path.
   Result<SecretMetadata> Put(const Principal& principal, const VaultId& vault, std::string_view path,
                              const PutSecretRequest& request, AuditDraft& audit);
 
@@ -62,7 +62,6 @@ class Secrets {
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;
-  PathGate gate_;
 };
 
 // putSecret, getSecret, deleteSecret, listSecrets, rotateSecret. `secrets` must outlive the table.

@@ -1,0 +1,80 @@
+#include "api/secrets/secrets.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "api/vaults/vaults.h"
+#include "crypto/random.h"
+#include "tests/unit/api/access_database.h"
+
+using namespace claviger;
+using namespace claviger::api;
+using namespace claviger::testing;
+
+namespace {
+
+struct Fixture : Database {
+  AuditDraft Draft() { return AuditDraft(http::Request{}, "test.action", "test"); }
+  VaultId MakeVault() {
+    auto draft = Draft();
+    return Must(vaults.Create(alice, {.name = "v", .description = ""}, draft)).id;
+  }
+  Result<SecretMetadata> Put(const Principal& who, const char* path, std::string_view value = "value") {
+    auto draft = Draft();
+    PutSecretRequest request;
+    request.value = SecretBytes(value);
+    return secrets.Put(who, vault, path, request, draft);
+  }
+  // Of the same organisation, where only the creator of a vault may write into it.
+  Principal Colleague() {
+    Principal colleague = alice;
+    colleague.id = NewUuidV7(clock, random);
+    colleague.role = Role::kMember;
+    return colleague;
+  }
+
+  crypto::SystemRandom random;  // of several threads at once
+  AuditLog audit{pool, clock, random, QuietLog(), 10};
+  Vaults vaults{pool, keyring, audit, clock, random};
+  Secrets secrets{pool, keyring, audit, clock, random};
+  Principal alice = AddUser();
+  VaultId vault = MakeVault();
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "whoever may not write is refused at once, also while the path is being written") {
+  Must(Put(alice, "a"));
+  auto other = Connect("claviger_app", name);
+  auto transaction = Must(other->Begin());
+  Must(other->Run(testing::Sql("UPDATE secrets SET version = version"), {}));
+  std::optional<Result<SecretMetadata>> written;
+  std::thread writer([&] { written = Put(alice, "a"); });
+  auto observer = Connect("postgres", name);
+  while (
+      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
+      0) {
+    std::this_thread::yield();
+  }
+  const auto refused = Put(Colleague(), "a");
+  Must(transaction.Commit());
+  writer.join();
+  REQUIRE(!refused.has_value());
+  CHECK(refused.error().kind != ErrorKind::kUnavailable);
+  CHECK(Must(*std::move(written)).version == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "of many writers of one path each writes a version of its own") {
+  constexpr int kWriters = 20;
+  std::vector<uint32_t> versions(kWriters);
+  std::vector<std::thread> writers;
+  for (auto& version : versions) {
+    writers.emplace_back([&] {
+      const auto written = Put(alice, "a");
+      version = written.has_value() ? written.value().version : 0;
+    });
+  }
+  for (auto& writer : writers) writer.join();
+  std::sort(versions.begin(), versions.end());
+  for (uint32_t i = 0; i < kWriters; ++i) CHECK(versions[i] == i + 1);
+}
