@@ -42,6 +42,11 @@ Result<bool> VerifyPassword(std::string_view phc, const SecretBytes& password) {
   return equal;
 }
 
+bool HasCost(std::string_view phc, const Argon2Cost& cost) {
+  const auto stored = ParsePhc(phc);
+  return stored && stored->cost == cost;
+}
+
 // A random tag: finding a password for it is as hard as inverting Argon2.
 Result<std::string> DummyHash(const Argon2Cost& cost, Random& random) {
   if (!IsBounded(cost)) return Internal("Argon2 cost out of bounds");

@@ -15,12 +15,15 @@ struct Argon2Cost {
   uint32_t memory_kib = 19 * 1024;  // RFC 9106 / OWASP minimum profile: 19 MiB, 2 passes, 1 lane
   uint32_t passes = 2;
   uint32_t lanes = 1;
+  friend bool operator==(const Argon2Cost&, const Argon2Cost&) = default;
 };
 
 Result<std::string> HashPassword(const Argon2Cost& cost, Random& random, const SecretBytes& password);
 // False for a wrong password; an Error only for a malformed stored hash or exhausted memory. The parameters
 // in the hash are bounded before they are used.
 Result<bool> VerifyPassword(std::string_view phc, const SecretBytes& password);
+// True for a well-formed hash that was made at exactly this cost.
+bool HasCost(std::string_view phc, const Argon2Cost& cost);
 // A valid hash of no password at the given cost: verified for unknown users, so that they take the same time.
 Result<std::string> DummyHash(const Argon2Cost& cost, Random& random);
 

@@ -5,6 +5,7 @@
 namespace claviger::api {
 namespace {
 
+constexpr int kLoginAttempts = 2;
 constexpr int64_t kTokenSeconds = crypto::kMaxTokenLifetimeSeconds;
 
 Error InvalidCredentials(std::string cause) {
@@ -31,6 +32,7 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       audit_(parts.audit),
       clock_(parts.clock),
       random_(parts.random),
+      verify_(parts.verify),
       dummy_hash_(std::move(dummy_hash)) {}
 
 Result<AccessToken> Auth::Issue(const UserId& user, const OrgId& org, Time now, Time valid_from) {
@@ -75,7 +77,16 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit
   return token;
 }
 
+// A login at the same moment may have stored the password anew: then a second look finds it.
 Result<AccessToken> Auth::Login(const LoginRequest& request, AuditDraft& audit) {
+  for (int attempt = 0; attempt < kLoginAttempts; ++attempt) {
+    TRY(auto token, LoginOnce(request, audit));
+    if (token) return std::move(*token);
+  }
+  return InvalidCredentials("the password changed meanwhile");
+}
+
+Result<std::optional<AccessToken>> Auth::LoginOnce(const LoginRequest& request, AuditDraft& audit) {
   const Time now = clock_.Now();  // before the user is read, see auth.h
   std::optional<auth_store::Credentials> user;
   if (request.email) {
@@ -87,21 +98,34 @@ Result<AccessToken> Auth::Login(const LoginRequest& request, AuditDraft& audit) 
     audit.SetActor("anonymous", "", user->org);
     audit.SetResource("user", user->id.ToString());
   }
-  TRY(const bool matches, crypto::VerifyPassword(user ? user->password_hash : dummy_hash_, request.password));
+  TRY(const bool matches, verify_(user ? user->password_hash : dummy_hash_, request.password));
   if (!user || !matches) return InvalidCredentials(user ? "wrong password" : "unknown user");
 
+  std::optional<std::string> new_hash;
+  if (!crypto::HasCost(user->password_hash, config_.argon2)) {
+    TRY(new_hash, crypto::HashPassword(config_.argon2, random_, request.password));
+  }
   TRY(auto token, Issue(user->id, user->org, now, user->tokens_valid_from));
   AuditDraft success = audit;
   success.SetAction("auth.success");
   success.SetActor("user", user->id.ToString(), user->org);
   TRY(auto lease, pool_.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool unchanged, auth_store::ShareIfUnchanged(*lease, *user));
-  if (!unchanged) return InvalidCredentials("the password changed meanwhile");
+  TRY(const bool kept, KeepHash(*lease, *user, new_hash));
+  if (!kept) return std::nullopt;
   TRYV(audit_.Insert(*lease, audit_.Finish(success, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
-  return token;
+  return std::optional(std::move(token));
+}
+
+Result<bool> Auth::KeepHash(schema::Connection& connection, const auth_store::Credentials& user,
+                            const std::optional<std::string>& new_hash) {
+  if (!new_hash) return auth_store::ShareIfUnchanged(connection, user);
+  TRY(const bool unchanged, auth_store::LockIfUnchanged(connection, user));
+  if (!unchanged) return false;
+  TRYV(auth_store::SetHash(connection, user, *new_hash));
+  return true;
 }
 
 Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
@@ -130,7 +154,7 @@ Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequ
     TRY(user, auth_store::FindById(*lease, principal.org, UserOf(principal)));
   }
   if (!user) return AccountGone();
-  TRY(const bool matches, crypto::VerifyPassword(user->password_hash, request.current_password));
+  TRY(const bool matches, verify_(user->password_hash, request.current_password));
   if (!matches) return InvalidCredentials("wrong current password");
   TRY(const auto new_hash, crypto::HashPassword(config_.argon2, random_, request.new_password));
 
@@ -160,12 +184,12 @@ Result<Profile> Auth::UpdateMe(const Principal& principal, const UpdateMeRequest
                                AuditDraft& audit) {
   audit.SetResource("user", FormatUuid(principal.id));
   TRY(auto lease, pool_.Acquire());
-  TRY(const auto rows,
-      lease->RunTogether({auth_store::UpdateProfile(principal.org, UserOf(principal), request),
-                          audit_.InsertCall(audit_.Finish(audit, "success"))}));
-  audit.MarkCommitted();
-  auto profile = auth_store::ReadProfile(rows[0]);
+  TRY(auto transaction, lease->Begin());
+  TRY(auto profile, auth_store::UpdateProfile(*lease, principal.org, UserOf(principal), request));
   if (!profile) return AccountGone();
+  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  TRYV(transaction.Commit());
+  audit.MarkCommitted();
   return std::move(*profile);
 }
 
@@ -196,9 +220,6 @@ Result<std::vector<VaultId>> Auth::DeleteRows(const Principal& principal, AuditD
   std::vector<VaultId> vaults;
   if (members.size() == 1) {
     TRY(vaults, auth_store::LockVaults(*lease, principal.org));
-    for (const auto& vault : vaults) {
-      TRYV(lease->Run(ChangeCall("vault", vault.uuid)));
-    }
     TRYV(auth_store::DeleteOrg(*lease, principal.org));
   } else {
     if (is_owner && !has_other_owner)

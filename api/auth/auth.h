@@ -11,9 +11,15 @@
 // tokens_valid_from and an older token is dead; a login in the rest of that second gets an `iat` of that next
 // second. A login that verified the old password cannot slip through: it reads the clock before it reads the
 // user, and commits only under a lock on a row that still has the hash it verified.
+//
+// A login verifies one hash whoever asks: the user's, or for unknown users one at the configured cost. A user
+// whose hash has another cost would stand out; the first login that proves the password stores it anew.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/access/authenticator.h"
@@ -42,6 +48,8 @@ class Auth {
     const AuditLog& audit;
     const Clock& clock;
     Random& random;
+    // Another one in tests, which count.
+    std::function<Result<bool>(std::string_view, const SecretBytes&)> verify = crypto::VerifyPassword;
   };
   // Hashes a password nobody has, at the configured cost: fails if the memory for it is not there.
   static Result<std::unique_ptr<Auth>> Create(AuthConfig config, const Parts& parts);
@@ -60,6 +68,12 @@ class Auth {
 
  private:
   Auth(AuthConfig config, const Parts& parts, std::string dummy_hash);
+  // nullopt if the user's hash changed while it was verified.
+  Result<std::optional<AccessToken>> LoginOnce(const LoginRequest& request, AuditDraft& audit);
+  // Locks the user's row; false if it has another hash by now. Stores `new_hash`, if given, in
+  // its place.
+  Result<bool> KeepHash(schema::Connection& connection, const auth_store::Credentials& user,
+                        const std::optional<std::string>& new_hash);
   Result<AccessToken> Issue(const UserId& user, const OrgId& org, Time now, Time valid_from);
   // What DeleteMe removes; returns the vaults whose keys must be forgotten.
   Result<std::vector<VaultId>> DeleteRows(const Principal& principal, AuditDraft& audit);
@@ -71,6 +85,7 @@ class Auth {
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;
+  const std::function<Result<bool>(std::string_view, const SecretBytes&)> verify_;
   const std::string dummy_hash_;
 };
 

@@ -16,7 +16,7 @@ constexpr Statement kInsertOwner = {
     "                   tokens_valid_from, created_at)"
     " VALUES ($1, $2, $3, $4, 'owner', 'email', $5, $6, $7)"};
 
-// The one statement without an organisation: who logs in has only an address.
+// Without an organisation: who logs in has only an address.
 constexpr Statement kFindByEmail = {
     "auth_find_by_email", "SELECT id, org_id, password_hash, tokens_valid_from FROM users WHERE email = $1",
     true};
@@ -32,6 +32,9 @@ constexpr Statement kShareIfUnchanged = {
 constexpr Statement kLockIfUnchanged = {
     "auth_lock_if_unchanged",
     "SELECT 1 FROM users WHERE org_id = $1 AND id = $2 AND password_hash = $3 FOR UPDATE"};
+
+constexpr Statement kSetHash = {"auth_set_hash",
+                                "UPDATE users SET password_hash = $3 WHERE org_id = $1 AND id = $2"};
 
 constexpr Statement kSetPassword = {
     "auth_set_password",
@@ -73,6 +76,21 @@ std::optional<Credentials> ReadCredentials(const schema::Rows& rows) {
                      rows.Timestamp(0, 3)};
 }
 
+std::optional<Profile> ReadProfile(const schema::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  Profile profile;
+  profile.id = rows.IdAt<UserId>(0, 0);
+  profile.org = rows.IdAt<OrgId>(0, 1);
+  profile.email = rows.Text(0, 2);
+  profile.display_name = rows.Text(0, 3);
+  profile.auth_method = rows.Text(0, 4);
+  profile.role = rows.Text(0, 5);
+  profile.email_verified = rows.Bool(0, 6);
+  profile.marketing_emails = rows.Bool(0, 7);
+  profile.created_at = rows.Timestamp(0, 8);
+  return profile;
+}
+
 }  // namespace
 
 schema::Connection::Call InsertOrg(const OrgId& org, std::string_view name, Time now) {
@@ -106,6 +124,11 @@ Result<bool> LockIfUnchanged(schema::Connection& connection, const Credentials& 
   return !rows.empty();
 }
 
+Status SetHash(schema::Connection& connection, const Credentials& user, std::string_view password_hash) {
+  TRYV(connection.Run(kSetHash, {user.org, user.id, password_hash}));
+  return Ok();
+}
+
 Status SetPassword(schema::Connection& connection, const Credentials& user, std::string_view password_hash,
                    Time tokens_valid_from) {
   TRYV(connection.Run(kSetPassword, {user.org, user.id, password_hash, tokens_valid_from}));
@@ -116,29 +139,17 @@ schema::Connection::Call RevokeToken(const OrgId& org, const TokenId& token, Tim
   return {kRevokeToken, {org, token, expires_at}};
 }
 
-std::optional<Profile> ReadProfile(const schema::Rows& rows) {
-  if (rows.empty()) return std::nullopt;
-  Profile profile;
-  profile.id = rows.IdAt<UserId>(0, 0);
-  profile.org = rows.IdAt<OrgId>(0, 1);
-  profile.email = rows.Text(0, 2);
-  profile.display_name = rows.Text(0, 3);
-  profile.auth_method = rows.Text(0, 4);
-  profile.role = rows.Text(0, 5);
-  profile.email_verified = rows.Bool(0, 6);
-  profile.marketing_emails = rows.Bool(0, 7);
-  profile.created_at = rows.Timestamp(0, 8);
-  return profile;
-}
-
 Result<std::optional<Profile>> FindProfile(schema::Connection& connection, const OrgId& org,
                                            const UserId& user) {
   TRY(const auto rows, connection.Run(kFindProfile, {org, user}));
   return ReadProfile(rows);
 }
 
-schema::Connection::Call UpdateProfile(const OrgId& org, const UserId& user, const UpdateMeRequest& request) {
-  return {kUpdateProfile, {org, user, request.display_name, request.marketing_emails}};
+Result<std::optional<Profile>> UpdateProfile(schema::Connection& connection, const OrgId& org,
+                                             const UserId& user, const UpdateMeRequest& request) {
+  TRY(const auto rows,
+      connection.Run(kUpdateProfile, {org, user, request.display_name, request.marketing_emails}));
+  return ReadProfile(rows);
 }
 
 Result<std::vector<Member>> LockMembers(schema::Connection& connection, const OrgId& org) {

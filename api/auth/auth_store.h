@@ -38,17 +38,19 @@ Result<std::optional<Credentials>> FindById(schema::Connection& connection, cons
 // its hash is another one by now.
 Result<bool> ShareIfUnchanged(schema::Connection& connection, const Credentials& seen);
 Result<bool> LockIfUnchanged(schema::Connection& connection, const Credentials& seen);
+// The same password at another cost; tokens stay valid. Under the lock of LockIfUnchanged.
+Status SetHash(schema::Connection& connection, const Credentials& user, std::string_view password_hash);
 Status SetPassword(schema::Connection& connection, const Credentials& user, std::string_view password_hash,
                    Time tokens_valid_from);
 
 schema::Connection::Call RevokeToken(const OrgId& org, const TokenId& token, Time expires_at);
 
-// nullopt without a row.
-std::optional<Profile> ReadProfile(const schema::Rows& rows);
+// Both nullopt if the user is gone.
 Result<std::optional<Profile>> FindProfile(schema::Connection& connection, const OrgId& org,
                                            const UserId& user);
-// Answers the profile as it is then, for ReadProfile.
-schema::Connection::Call UpdateProfile(const OrgId& org, const UserId& user, const UpdateMeRequest& request);
+// The profile as it is then.
+Result<std::optional<Profile>> UpdateProfile(schema::Connection& connection, const OrgId& org,
+                                             const UserId& user, const UpdateMeRequest& request);
 
 struct Member {
   UserId id;

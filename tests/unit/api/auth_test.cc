@@ -10,9 +10,14 @@ namespace {
 
 constexpr const char* kPassword = "correct horse battery";
 constexpr const char* kNewPassword = "another horse battery";
+constexpr crypto::Argon2Cost kCost{.memory_kib = 64, .passes = 1, .lanes = 1};
+constexpr crypto::Argon2Cost kNewCost{.memory_kib = 128, .passes = 2, .lanes = 1};
 
 struct Fixture : Database {
-  AuditDraft Draft() { return AuditDraft(http::Request{}, "test.action", "test"); }
+  AuditDraft Draft() {
+    clock.Advance(std::chrono::microseconds(1));  // ids of one instant have no order
+    return AuditDraft(http::Request{}, "test.action", "test");
+  }
   Result<AccessToken> Signup(std::string email) {
     auto draft = Draft();
     return auth->Signup({std::move(email), SecretBytes(std::string_view(kPassword)), "Ann"}, draft);
@@ -35,12 +40,25 @@ struct Fixture : Database {
            std::string(rows.Text(0, 2));
   }
 
+  Auth::Parts Parts() {
+    return {pool,
+            keyring,
+            authenticator,
+            audit,
+            clock,
+            random,
+            [this](std::string_view phc, const SecretBytes& password) {
+              verified.emplace_back(phc);
+              return crypto::VerifyPassword(phc, password);
+            }};
+  }
+  std::string StoredHash() { return std::string(Sql("SELECT password_hash FROM users").Text(0, 0)); }
+
+  std::vector<std::string> verified;  // the hashes, one for each run of Argon2 over a given password
   crypto::TokenVerifier verifier = Verifier();
   Authenticator authenticator{pool, clock, verifier};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
-  std::unique_ptr<Auth> auth =
-      Must(Auth::Create({kIssuer, {.memory_kib = 64, .passes = 1, .lanes = 1}, false},
-                        {pool, keyring, authenticator, audit, clock, random}));
+  std::unique_ptr<Auth> auth = Must(Auth::Create({kIssuer, kCost, false}, Parts()));
 };
 
 ErrorKind KindOf(const auto& result) {
@@ -99,6 +117,48 @@ TEST_CASE_FIXTURE(Fixture, "wrong password, unknown user and impossible address 
   }
   CHECK(Must(Who(Must(Login("ann@example.org")))).role == Role::kOwner);
   CHECK(LastRecord() == "auth.success user success");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a login verifies exactly one hash of the configured cost, whoever asks") {
+  Must(Signup("ann@example.org"));
+  const auto verifies_once = [&](const Result<AccessToken>&) {
+    const bool once = verified.size() == 1 && crypto::HasCost(verified[0], kCost);
+    verified.clear();
+    return once;
+  };
+  CHECK(verifies_once(Login("ann@example.org")));
+  CHECK(verifies_once(Login("ann@example.org", "wrong password!")));
+  CHECK(verifies_once(Login("eve@example.org")));
+  CHECK(verifies_once(Login(std::nullopt)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "after a change of the cost the first login stores the password anew") {
+  const auto token = Must(Signup("ann@example.org"));
+  const auto old_hash = StoredHash();
+  auth = Must(Auth::Create({kIssuer, kNewCost, false}, Parts()));
+  CHECK(!Login("ann@example.org", "wrong password!").has_value());
+  CHECK(StoredHash() == old_hash);
+  CHECK(Login("ann@example.org").has_value());
+  const auto new_hash = StoredHash();
+  CHECK(crypto::HasCost(new_hash, kNewCost));
+  CHECK(Who(token).has_value());
+  verified.clear();
+  CHECK(Login("ann@example.org").has_value());
+  CHECK(verified == std::vector{new_hash});
+  CHECK(StoredHash() == new_hash);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a login succeeds while another stores the same password anew") {
+  const auto who = Must(Who(Must(Signup("ann@example.org"))));
+  const auto anew = Must(crypto::HashPassword(kNewCost, random, SecretBytes(std::string_view(kPassword))));
+  auto parts = Parts();
+  parts.verify = [&](std::string_view phc, const SecretBytes& password) {
+    Sql("UPDATE users SET password_hash = $2 WHERE id = $1", {who.id, anew});
+    return crypto::VerifyPassword(phc, password);
+  };
+  auth = Must(Auth::Create({kIssuer, kNewCost, false}, parts));
+  CHECK(Login("ann@example.org").has_value());
+  CHECK(StoredHash() == anew);
 }
 
 TEST_CASE_FIXTURE(
@@ -161,7 +221,8 @@ TEST_CASE_FIXTURE(Fixture, "a login that verified the old password before the ch
   const auto who = Must(Who(Must(Signup("ann@example.org"))));
   auto changing = Connect("claviger_app", name);
   auto transaction = Must(changing->Begin());
-  Must(changing->Run(testing::Sql("UPDATE users SET password_hash = 'another' WHERE id = $1"), {who.id}));
+  const auto another = Must(crypto::HashPassword(kCost, random, SecretBytes(std::string_view(kNewPassword))));
+  Must(changing->Run(testing::Sql("UPDATE users SET password_hash = $2 WHERE id = $1"), {who.id, another}));
   std::optional<Result<AccessToken>> late;
   std::thread login([&] { late = Login("ann@example.org"); });
   auto observer = Connect("postgres", name);
@@ -247,7 +308,11 @@ TEST_CASE_FIXTURE(Fixture, "who is gone gets 401, not a profile") {
   auto draft = Draft();
   Must(auth->DeleteMe(who, draft));
   CHECK(KindOf(auth->GetMe(who)) == ErrorKind::kUnauthenticated);
+  const auto records = Count("SELECT count(*) FROM audit_events");
+  draft = Draft();
   CHECK(KindOf(auth->UpdateMe(who, {}, draft)) == ErrorKind::kUnauthenticated);
+  CHECK(!draft.committed());
+  CHECK(Count("SELECT count(*) FROM audit_events") == records);
   CHECK(KindOf(auth->DeleteMe(who, draft)) == ErrorKind::kUnauthenticated);
   CHECK(KindOf(auth->Revoke(who, draft)) == ErrorKind::kUnauthenticated);
   CHECK(KindOf(ChangePassword(who, kPassword, kNewPassword)) == ErrorKind::kUnauthenticated);
