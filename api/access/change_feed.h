@@ -16,7 +16,7 @@
 
 namespace claviger::api {
 
-// For a transaction that changes what other nodes may have cached. `kind`: "user", "token" or "vault".
+// For a transaction that changes what other nodes may have cached. `kind`: "user" or "token".
 schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id);
 
 class ChangeFeed {

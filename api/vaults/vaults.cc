@@ -80,7 +80,6 @@ Status Vaults::Delete(const Principal& principal, const VaultId& id, AuditDraft&
   TRY(const bool locked, vaults_store::Lock(*lease, grant));
   if (!locked) return VaultNotFound();
   TRYV(vaults_store::Delete(*lease, grant));
-  TRYV(lease->Run(ChangeCall("vault", id.uuid)));
   TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();

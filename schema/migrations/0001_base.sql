@@ -47,7 +47,7 @@ CREATE INDEX revoked_tokens_by_expiry ON revoked_tokens (expires_at);
 -- every row with xid at or above the last snapshot's xmin is new or was perhaps not yet visible.
 CREATE TABLE change_log (
   xid        xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  kind       text NOT NULL CHECK (kind IN ('user', 'token', 'vault')),
+  kind       text NOT NULL CHECK (kind IN ('user', 'token')),
   id         uuid NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now()
 );

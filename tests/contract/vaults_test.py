@@ -175,11 +175,6 @@ def test_a_vault_of_any_size_can_be_removed(account, vault, daemon):
     assert daemon.psql_owner(f"SELECT count(*) FROM secrets WHERE vault_id = '{vault.id}'") == [(0,)]
 
 
-def test_other_nodes_are_told_of_a_removed_vault(account, vault, daemon):
-    account.delete(vault.path())
-    assert daemon.psql_owner(f"SELECT kind FROM change_log WHERE id = '{vault.id}'") == [("vault",)]
-
-
 def test_writes_that_meet_a_removal_succeed_or_find_nothing(account):
     """No 500, no row left behind, whatever the order."""
     for _ in range(3):
