@@ -34,17 +34,36 @@ std::optional<Uuid> ParseUuid(std::string_view text) {
   return uuid;
 }
 
-Uuid NewUuidV7(Time now, Random& random) {
-  Uuid uuid;
-  random.Fill({uuid.data, 16});
-  const int64_t micros = now.time_since_epoch().count();
+namespace {
+
+// Writes the time, version and variant of RFC 9562 over whatever the rest is filled with.
+void StampV7(Time time, Uuid& uuid) {
+  const int64_t micros = std::max<int64_t>(time.time_since_epoch().count(), 0);
   const int64_t millis = micros / 1000;
   const int64_t fraction = micros % 1000 * 4096 / 1000;
   for (size_t i = 0; i < 6; ++i) uuid.data[i] = static_cast<uint8_t>(millis >> (40 - 8 * i));
   uuid.data[6] = static_cast<uint8_t>(0x70 | fraction >> 8);
   uuid.data[7] = static_cast<uint8_t>(fraction);
   uuid.data[8] = static_cast<uint8_t>(0x80 | (uuid.data[8] & 0x3F));
+}
+
+Uuid FilledUuidV7(Time time, uint8_t fill) {
+  Uuid uuid;
+  std::fill(uuid.begin(), uuid.end(), fill);
+  StampV7(time, uuid);
   return uuid;
 }
+
+}  // namespace
+
+Uuid NewUuidV7(Time now, Random& random) {
+  Uuid uuid;
+  random.Fill({uuid.data, 16});
+  StampV7(now, uuid);
+  return uuid;
+}
+
+Uuid FirstUuidV7(Time at) { return FilledUuidV7(at, 0x00); }
+Uuid LastUuidV7(Time at) { return FilledUuidV7(at, 0xFF); }
 
 }  // namespace claviger

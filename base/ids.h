@@ -24,6 +24,9 @@ std::string FormatUuid(const Uuid& uuid);
 std::optional<Uuid> ParseUuid(std::string_view text);
 // RFC 9562 version 7: sortable by creation time, to a quarter of a microsecond (section 6.2, method 3).
 Uuid NewUuidV7(Time now, Random& random);
+// The bounds, both inclusive, of what NewUuidV7 makes at a time; times before 1970 count as 1970.
+Uuid FirstUuidV7(Time at);
+Uuid LastUuidV7(Time at);
 inline Uuid NewUuidV7(const Clock& clock, Random& random) { return NewUuidV7(clock.Now(), random); }
 
 template <class Tag>

@@ -63,6 +63,9 @@ Result<AuditEventFilter> ReadFilter(const http::Request& request) {
   TRY(filter.to, ReadTime(request, "to"));
   TRY(filter.limit, ReadNumber(request, "limit", 1, kMaxEvents, kDefaultEvents));
   TRY(filter.offset, ReadNumber(request, "offset", 0, kMaxNumber, 0));
+  if (filter.offset > kMaxEventOffset) {
+    return BadParameter("offset", "is at most 100000; narrow the times instead");
+  }
   return filter;
 }
 

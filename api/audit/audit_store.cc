@@ -37,7 +37,8 @@ constexpr schema::Statement kFindEvents = {
     "   AND ($4::text IS NULL OR e.action = $4)"
     "   AND ($5::timestamptz IS NULL OR e.created_at >= $5)"
     "   AND ($6::timestamptz IS NULL OR e.created_at <= $6)"
-    " ORDER BY e.id DESC LIMIT $7 OFFSET $8",
+    "   AND e.id BETWEEN $7 AND $8"
+    " ORDER BY e.id DESC LIMIT $9 OFFSET $10",
     true};
 
 constexpr schema::Statement kLoadLinked = {
@@ -60,6 +61,9 @@ constexpr schema::Statement kLoadLeaves = {"audit_load_leaves",
                                            "SELECT checkpoint, tag, count, head FROM audit_leaves"
                                            " WHERE checkpoint BETWEEN $1 AND $2 ORDER BY checkpoint, tag",
                                            true};
+
+constexpr Uuid kGreatestUuid = {
+    {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
 
 std::vector<std::string> Column(const std::vector<const crypto::AuditRecord*>& records,
                                 std::string crypto::AuditRecord::*member) {
@@ -151,8 +155,12 @@ Status InsertAll(schema::Connection& connection, const std::vector<const crypto:
 
 Result<std::vector<AuditEvent>> FindEvents(schema::Connection& connection, const OrgId& org,
                                            const AuditEventFilter& filter) {
-  TRY(const auto rows, connection.Run(kFindEvents, {org, filter.resource_id, filter.actor_id, filter.action,
-                                                    filter.from, filter.to, filter.limit, filter.offset}));
+  // Ids carry the time: bounded, the index (org_id, id) reads only what lies between.
+  const Uuid first = FirstUuidV7(filter.from.value_or(Time{}));
+  const Uuid last = filter.to ? LastUuidV7(*filter.to) : kGreatestUuid;
+  TRY(const auto rows,
+      connection.Run(kFindEvents, {org, filter.resource_id, filter.actor_id, filter.action, filter.from,
+                                   filter.to, first, last, filter.limit, filter.offset}));
   std::vector<AuditEvent> events;
   events.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) {

@@ -21,6 +21,9 @@ inline constexpr int64_t kMaxExportCheckpoints = 100;
 // An export page ends early at this size; it holds at least one element unless there is none.
 inline constexpr size_t kMaxExportPageBytes = 4 * 1024 * 1024;
 
+// Leaving out still means reading.
+inline constexpr int64_t kMaxEventOffset = 100000;
+
 // GET /v1/audit/events. An absent filter lets everything pass.
 struct AuditEventFilter {
   std::optional<std::string> resource_id = {};  // equals the resource's id or the path in the details

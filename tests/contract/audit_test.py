@@ -120,13 +120,13 @@ def test_limit_and_offset_cut_the_list(account):
     assert len(events(account, action="vault.list", limit=-5)) == 1
     assert len(events(account, action="vault.list", limit="99999999999999999999999")) == 5
     assert len(events(account, action="vault.list", offset=-1)) == 5
-    assert events(account, offset=10**15) == []
+    assert events(account, offset=100000) == []
 
 
 @pytest.mark.parametrize(("name", "value"), [
     ("from", "yesterday"), ("from", ""), ("to", "2026-02-30T00:00:00Z"), ("to", "2026-01-01"), ("from", "2026-01-01T00:00:00"),
     ("actor_id", "x"), ("actor_id", ""), ("actor_id", "{00000000-0000-0000-0000-000000000000}"), ("limit", "ten"),
-    ("limit", ""), ("limit", "1.5"), ("limit", "1e3"), ("offset", "0x1"), ("resource_id", "x" * 1025)],
+    ("limit", ""), ("limit", "1.5"), ("limit", "1e3"), ("offset", "0x1"), ("offset", "100001"), ("offset", "9" * 30), ("resource_id", "x" * 1025)],
     ids=lambda value: str(value)[:30])
 def test_a_malformed_filter_is_400(account, name, value):
     assert account.get("/v1/audit/events", params={name: value}).status_code == 400

@@ -36,6 +36,21 @@ TEST_CASE("Version 7 carries the milliseconds, the version and the variant") {
   }
 }
 
+TEST_CASE("The bounds of a time hold every id made then and none made a microsecond away") {
+  fakes::FakeRandom random;
+  for (const int64_t micros : {int64_t{0}, int64_t{999}, int64_t{1000}, int64_t{1772366400123456}}) {
+    const Time at{std::chrono::microseconds{micros}};
+    const Time next = at + std::chrono::microseconds{1};
+    CHECK(LastUuidV7(at) < FirstUuidV7(next));
+    for (int i = 0; i < 100; ++i) {
+      const Uuid id = NewUuidV7(at, random);
+      CHECK(!(id < FirstUuidV7(at)));
+      CHECK(!(LastUuidV7(at) < id));
+    }
+  }
+  CHECK(FirstUuidV7(Time{std::chrono::microseconds{-5}}) == FirstUuidV7(Time{}));
+}
+
 TEST_CASE("Ids made in one millisecond differ") {
   fakes::FakeClock clock;
   fakes::FakeRandom random;
