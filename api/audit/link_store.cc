@@ -16,13 +16,35 @@ constexpr schema::Statement kLoadPending = {
     "SELECT p.event_id,"
     "       e.org_id, e.id, e.actor_type, e.actor_id, e.action, e.resource_type, e.resource_id, e.outcome,"
     "       e.details, e.ip_address, e.request_id, e.created_at"
-    "  FROM (SELECT org_id, event_id FROM audit_pending ORDER BY event_id LIMIT $1) p"
+    "  FROM (SELECT org_id, event_id FROM audit_pending WHERE event_id > $1 ORDER BY event_id LIMIT $2) p"
     "  LEFT JOIN audit_events e ON e.org_id = p.org_id AND e.id = p.event_id"
     " ORDER BY e.created_at, e.id",
     true};
 
 constexpr schema::Statement kRemovePending = {"audit_remove_pending",
                                               "DELETE FROM audit_pending WHERE event_id = ANY ($1::uuid[])"};
+
+// The index is by organisation first: it is asked for the next organisation until there is none, and for the
+// range of each. Links are looked up one by one, which stays cheap however long the chains are.
+constexpr schema::Statement kQueueUnlinked = {
+    "audit_queue_unlinked",
+    "WITH RECURSIVE org (id) AS ("
+    "    (SELECT org_id FROM audit_events ORDER BY org_id LIMIT 1)"
+    "  UNION ALL"
+    "    SELECT (SELECT e.org_id FROM audit_events e WHERE e.org_id > org.id ORDER BY e.org_id LIMIT 1)"
+    "      FROM org WHERE org.id IS NOT NULL),"
+    " unlinked AS MATERIALIZED ("
+    "    SELECT u.org_id, u.id FROM org CROSS JOIN LATERAL ("
+    "        SELECT e.org_id, e.id FROM audit_events e"
+    "         WHERE e.org_id = org.id AND e.id >= $1 AND e.id < $2"
+    "           AND (SELECT l.sequence FROM audit_links l"
+    "                 WHERE l.org_id = e.org_id AND l.event_id = e.id) IS NULL"
+    "        OFFSET 0) u"
+    "     LIMIT $3),"
+    " queued AS ("
+    "    INSERT INTO audit_pending (org_id, event_id) SELECT org_id, id FROM unlinked"
+    "        ON CONFLICT (event_id) DO NOTHING RETURNING event_id)"
+    "SELECT (SELECT count(*) FROM unlinked), (SELECT count(*) FROM queued)"};
 
 constexpr schema::Statement kLoadChainEnds = {
     "audit_load_chain_ends",
@@ -65,10 +87,11 @@ Result<bool> TryLock(schema::Connection& connection) {
   return rows.Bool(0, 0);
 }
 
-Result<Pending> LoadPending(schema::Connection& connection, int64_t limit) {
-  TRY(const auto rows, connection.Run(kLoadPending, {limit}));
+Result<Pending> LoadPending(schema::Connection& connection, const EventId& after, int64_t limit) {
+  TRY(const auto rows, connection.Run(kLoadPending, {after, limit}));
   Pending pending;
   for (int i = 0; i < rows.size(); ++i) {
+    pending.last = std::max(pending.last, rows.IdAt<EventId>(i, 0));
     if (rows.IsNull(i, 2)) {
       pending.missing.push_back(rows.IdAt<EventId>(i, 0));
     } else {
@@ -76,6 +99,11 @@ Result<Pending> LoadPending(schema::Connection& connection, int64_t limit) {
     }
   }
   return pending;
+}
+
+Result<Unlinked> QueueUnlinked(schema::Connection& connection, Time from, Time until, int64_t limit) {
+  TRY(const auto rows, connection.Run(kQueueUnlinked, {FirstUuidV7(from), FirstUuidV7(until), limit}));
+  return Unlinked{rows.Int8(0, 0), rows.Int8(0, 1)};
 }
 
 Status RemovePending(schema::Connection& connection, const std::vector<crypto::AuditRecord>& records) {

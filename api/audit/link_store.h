@@ -18,10 +18,19 @@ Result<bool> TryLock(schema::Connection& connection);
 struct Pending {
   std::vector<crypto::AuditRecord> records;  // by time, then id
   std::vector<EventId> missing;              // queued, but their records are gone
+  EventId last;                              // the greatest id of both
 };
-// The oldest `limit` of the queue.
-Result<Pending> LoadPending(schema::Connection& connection, int64_t limit);
+// The oldest `limit` of the queue behind `after`.
+Result<Pending> LoadPending(schema::Connection& connection, const EventId& after, int64_t limit);
 Status RemovePending(schema::Connection& connection, const std::vector<crypto::AuditRecord>& records);
+
+// Of the records made from `from` on and before `until`.
+struct Unlinked {
+  int64_t all = 0;
+  int64_t queued = 0;  // those that the queue had lost; they are in it again
+};
+// Looks at `limit` unlinked records at most.
+Result<Unlinked> QueueUnlinked(schema::Connection& connection, Time from, Time until, int64_t limit);
 
 // An organisation's newest link.
 struct ChainEnd {

@@ -14,6 +14,10 @@ using LinkedRecord = crypto::AuditVerifier::LinkedRecord;
 using ChainEnds = std::map<OrgId, link_store::ChainEnd>;
 
 constexpr uint64_t kMaxBatch = 1000;
+constexpr int kMaxPages = 10;  // of rows without records in one pass
+constexpr std::chrono::minutes kCheckedStep{1};
+constexpr std::chrono::minutes kSettled{1};  // records as old as this should have been linked
+constexpr std::chrono::minutes kFirstLookBack{60};
 constexpr std::chrono::milliseconds kInterval{1000};
 constexpr std::chrono::milliseconds kLongestBackoff{5000};
 
@@ -80,16 +84,15 @@ Result<uint64_t> AuditLinker::LinkOnce() {
   TRY(const bool locked, link_store::TryLock(connection));
   if (!locked) return uint64_t{0};
 
-  TRY(auto pending, link_store::LoadPending(connection, kMaxBatch));
-  ReportMissing(pending.missing.size());
-  if (pending.records.empty()) return uint64_t{0};
-  const uint64_t count = pending.records.size();
-  const auto orgs = OrgsOf(pending.records);
+  TRY(auto records, LoadNext(connection));
+  if (records.empty()) return uint64_t{0};
+  const uint64_t count = records.size();
+  const auto orgs = OrgsOf(records);
   TRY(auto ends, link_store::LoadChainEnds(connection, orgs));
   TRY(const auto last, link_store::LoadLastCheckpoint(connection));
-  TRYV(link_store::RemovePending(connection, pending.records));
+  TRYV(link_store::RemovePending(connection, records));
 
-  const auto links = Link(std::move(pending.records), ends);
+  const auto links = Link(std::move(records), ends);
   auto checkpoint = NextCheckpoint(last, orgs, ends, count, clock_.Now());
   TRYV(Sign(checkpoint));
   TRYV(link_store::InsertCheckpoint(connection, checkpoint));
@@ -114,14 +117,60 @@ Status AuditLinker::Sign(AuditCheckpoint& checkpoint) {
   return Internal("the audit signing key changed twice");
 }
 
-// Somebody removed records behind the daemon's back. They stay in the queue as evidence.
-void AuditLinker::ReportMissing(size_t missing) {
-  if (missing != missing_ && missing != 0) {
+// Rows without records stay at the head of the queue for ever, and must not stand in the way of the others.
+Result<std::vector<crypto::AuditRecord>> AuditLinker::LoadNext(schema::Connection& connection) {
+  for (int page = 0; page < kMaxPages; ++page) {
+    TRY(auto pending, link_store::LoadPending(connection, passed_, kMaxBatch));
+    missing_ += pending.missing.size();
+    const bool full = pending.records.size() + pending.missing.size() == kMaxBatch;
+    const bool more = full && !pending.missing.empty();
+    passed_ = more ? pending.last : EventId{};
+    if (!more) ReportMissing();
+    if (!more || !pending.records.empty()) return std::move(pending.records);
+  }
+  return std::vector<crypto::AuditRecord>();
+}
+
+// Somebody removed records behind the daemon's back. Their rows stay in the queue as evidence.
+void AuditLinker::ReportMissing() {
+  if (missing_ != reported_missing_ && missing_ != 0) {
     log_.Failure("audit records vanished before they were linked",
                  IntegrityFailure("audit_pending names events that audit_events lacks"),
-                 {{"count", std::to_string(missing)}});
+                 {{"count", std::to_string(missing_)}});
   }
-  missing_ = missing;
+  reported_missing_ = std::exchange(missing_, 0);
+}
+
+Result<uint64_t> AuditLinker::RequeueKept() {
+  const Time now = clock_.Now();
+  if (!checked_) checked_ = now - kFirstLookBack;
+  const Time until = *checked_ + kCheckedStep;
+  if (now < next_check_ || until > now - kSettled) return uint64_t{0};
+
+  TRY(auto lease, pool_.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool locked, link_store::TryLock(*lease));
+  if (!locked) return uint64_t{0};
+  TRY(const auto unlinked, link_store::QueueUnlinked(*lease, *checked_, until, kMaxBatch));
+  TRYV(transaction.Commit());
+  // What waits may still be taken out of the queue: this minute is looked at again until all of it is linked.
+  if (unlinked.all == 0) {
+    checked_ = until;
+  } else {
+    next_check_ = now + kCheckedStep;
+  }
+  return static_cast<uint64_t>(unlinked.queued);
+}
+
+void AuditLinker::ReportCheck(const Result<uint64_t>& queued) {
+  if (!queued.has_value()) {
+    if (!check_failing_) log_.Failure("unlinked audit records cannot be looked for", queued.error());
+  } else if (queued.value() > 0) {
+    log_.Failure("audit records were kept from being linked",
+                 IntegrityFailure("neither audit_links nor audit_pending named events of audit_events"),
+                 {{"count", std::to_string(queued.value())}});
+  }
+  check_failing_ = !queued.has_value();
 }
 
 void AuditLinker::Loop() {
@@ -135,6 +184,7 @@ void AuditLinker::Loop() {
     } else if (linked.has_value() && backoff.count() != 0) {
       log_.Info("audit records are linked again");
     }
+    if (linked.has_value()) ReportCheck(RequeueKept());
     lock.lock();
     if (!linked.has_value()) {
       backoff = backoff.count() == 0 ? kInterval : std::min(2 * backoff, kLongestBackoff);

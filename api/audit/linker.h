@@ -2,11 +2,16 @@
 // Links committed audit records into their organisations' chains and seals them in signed checkpoints: one
 // per second or per 1,000 records, whichever comes first. Every node runs one; an advisory lock lets one link
 // at a time.
+//
+// A record is committed together with its row in audit_pending. If the record is gone, the row stays as
+// evidence and the linker passes over it; if the row is gone, the linker finds the record by itself and
+// queues it again. Either raises an alarm in the log.
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,20 +26,33 @@ class AuditLinker {
   AuditLinker(schema::Pool& pool, crypto::Keyring& keyring, const Clock& clock, const Log& log);
   ~AuditLinker();
   void Start();
-  // One pass; returns the number of records linked. Public for tests and for the last pass at shutdown.
+  // One pass; returns the number of records linked. Public for tests, which do not Start().
   Result<uint64_t> LinkOnce();
+  // Looks for records that were kept from being linked, in the next minute of what is older than a minute:
+  // from one hour before the first call on. Returns how many it queued again; zero also while there is
+  // nothing to do.
+  Result<uint64_t> RequeueKept();
 
  private:
   void Loop();
   Status Sign(crypto::AuditCheckpoint& checkpoint);
-  void ReportMissing(size_t missing);
+  Result<std::vector<crypto::AuditRecord>> LoadNext(schema::Connection& connection);
+  void ReportMissing();
+  void ReportCheck(const Result<uint64_t>& queued);
 
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
   const Clock& clock_;
   const Log& log_;
-  std::atomic<size_t> missing_ = 0;  // what the last pass found gone
-  std::mutex mutex_;                 // guards stopping_
+  // The linking thread's own.
+  EventId passed_;      // where the next pass goes on behind rows without records; nil: at the oldest
+  size_t missing_ = 0;  // rows without records since a pass began at the oldest
+  size_t reported_missing_ = 0;  // what the log was told last
+  std::optional<Time> checked_;  // no record before it is kept from being linked
+  Time next_check_{};
+  bool check_failing_ = false;
+
+  std::mutex mutex_;  // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;
   std::thread thread_;

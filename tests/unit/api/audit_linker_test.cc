@@ -175,6 +175,60 @@ TEST_CASE_FIXTURE(Fixture, "a record that vanished before it was linked stays in
   CHECK(Must(linker.LinkOnce()) == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "rows whose records vanished, however many, keep no other from being linked") {
+  int64_t rows = 0;
+  SUBCASE("a batch") { rows = 1000; }
+  SUBCASE("more than a pass looks at") { rows = 10001; }
+  Sql("INSERT INTO audit_pending SELECT $1, md5(n::text)::uuid FROM generate_series(1, $2::bigint) n",
+      {alice.org, rows});
+  Sql("UPDATE audit_pending SET event_id = overlay(event_id::text placing '00' from 1)::uuid");
+  Add(alice.org, 3);
+  const uint64_t linked = Must(linker.LinkOnce());
+  CHECK((linked == 3 || rows > 1000));
+  CHECK(linked + Must(linker.LinkOnce()) == 3);
+  CHECK(Count("SELECT count(*) FROM audit_pending") == rows);
+  Add(alice.org, 1);
+  CHECK(Must(linker.LinkOnce()) + Must(linker.LinkOnce()) == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "records that were taken out of the queue are found, queued again and linked") {
+  const auto look_back = [&] {
+    uint64_t found = 0;
+    for (int minute = 0; minute < 70; ++minute) {
+      found += Must(linker.RequeueKept());
+      clock.Advance(std::chrono::seconds(10));
+    }
+    return found;
+  };
+  Add(alice.org, 3);
+  Must(linker.LinkOnce());
+  Add(alice.org, 2);
+  Add(bob.org, 1);
+  Add(OrgId{}, 1);
+  auto runtime = Connect("claviger_app", name);
+  Must(runtime->RunScript("DELETE FROM audit_pending"));
+  Add(bob.org, 1);
+  CHECK(Must(linker.LinkOnce()) == 1);
+  clock.Advance(std::chrono::minutes(3));
+  CHECK(look_back() == 4);
+  CHECK(Must(linker.LinkOnce()) == 4);
+  CHECK(look_back() == 0);
+  CHECK(Must(Verify(alice)).records == 5);
+  CHECK(Must(Verify(bob)).records == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "records that wait raise no alarm, and are watched until they are linked") {
+  Add(alice.org, 2);
+  clock.Advance(std::chrono::seconds(200));  // both in one of the minutes that are looked at
+  for (int minute = 0; minute < 70; ++minute) {
+    CHECK(Must(linker.RequeueKept()) == 0);
+    clock.Advance(std::chrono::seconds(10));
+  }
+  Must(Connect("claviger_app", name)->RunScript("DELETE FROM audit_pending"));
+  clock.Advance(std::chrono::minutes(1));
+  CHECK(Must(linker.RequeueKept()) == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a started linker links by itself") {
   linker.Start();
   Add(alice.org, 1);
