@@ -11,8 +11,10 @@ namespace {
 // Bodies of unknown routes: their answer is a 404 whatever the body says.
 constexpr size_t kDefaultMaxBody = 64 * 1024;
 
-std::string_view OutcomeOf(int status) {
+// A write whose connection was lost at COMMIT, or that somebody gave up waiting for, may have taken effect.
+std::string_view OutcomeOf(const Route& route, int status) {
   if (status < 400) return "success";
+  if (status == 503 && route.method != http::Method::kGet) return "unknown";
   return status == 401 || status == 403 ? "denied" : "failed";
 }
 
@@ -103,7 +105,7 @@ void Pipeline::Run(const Router::Match& match, http::Request request, http::Resp
 
   if (draft.committed() || route.action.empty()) return responder.Send(std::move(response));
 
-  auto record = audit_.Finish(draft, OutcomeOf(response.status));
+  auto record = audit_.Finish(draft, OutcomeOf(route, response.status));
   audit_.Append(std::move(record),
                 [response = std::move(response), responder = std::move(responder)](Status committed) mutable {
                   if (committed.has_value()) return responder.Send(std::move(response));

@@ -26,7 +26,7 @@ class AuditDraft {
   void AddDetail(std::string_view name, std::string_view value);  // value at most 1024 bytes, longer is cut
   void AddDetail(std::string_view name, int64_t value);
 
-  // The finished record. `outcome`: "success", "denied", "failed".
+  // The finished record. `outcome`: "success", "denied", "failed", "unknown".
   crypto::AuditRecord Finish(const Clock& clock, Random& random, std::string_view outcome) const;
 
   // Set by the handler once the record was committed together with its change.
