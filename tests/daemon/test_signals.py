@@ -4,8 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
+import requests
 from support import wait
 from support.load import Load
 from support.paths import SOURCE
@@ -100,3 +102,31 @@ def test_it_leaves_no_core_and_cannot_be_traced_by_its_account(own_daemon):
     assert core.split()[4:6] == ["0", "0"]
     # Not dumpable: its files below /proc belong to root, whoever runs it.
     assert os.stat(f"/proc/{own_daemon.process.pid}/environ").st_uid == 0
+
+
+def test_a_full_queue_does_not_hold_up_the_stop(own_installation):
+    """Each of these reads takes seconds in the HSM; run one after another they outlast the patience of stop()."""
+    daemon = own_installation.faulty_daemon("queueing", workers__threads=1, workers__queue=30, http__job_timeout="5m",
+                                            process__drain_timeout="100ms", hsm__operation_timeout="10s")
+    vault = daemon.api().signup().create_vault()
+    assert vault.put("slow", "value").status_code == 201
+    daemon.faults.set("C_Decrypt delay 3000")
+    refused = threading.Event()
+
+    def read():
+        try:
+            if vault.get("slow", raw=True, timeout=120).status_code == 503:
+                refused.set()
+        except requests.RequestException:
+            pass  # cut off by the stop
+
+    readers = [threading.Thread(target=read) for _ in range(40)]
+    for reader in readers:
+        reader.start()
+    assert refused.wait(60), "the queue never became full"
+    try:
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill9()
+        for reader in readers:
+            reader.join()
