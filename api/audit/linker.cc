@@ -17,7 +17,7 @@ constexpr uint64_t kMaxBatch = 1000;
 constexpr int kMaxPages = 10;  // of rows without records in one pass
 constexpr std::chrono::minutes kCheckedStep{1};
 constexpr std::chrono::minutes kSettled{1};  // records as old as this should have been linked
-constexpr std::chrono::minutes kFirstLookBack{60};
+constexpr std::chrono::minutes kLongestLookBack{60};
 constexpr std::chrono::milliseconds kInterval{1000};
 constexpr std::chrono::milliseconds kLongestBackoff{5000};
 
@@ -143,7 +143,7 @@ void AuditLinker::ReportMissing() {
 
 Result<uint64_t> AuditLinker::RequeueKept() {
   const Time now = clock_.Now();
-  if (!checked_) checked_ = now - kFirstLookBack;
+  if (!checked_) checked_ = now - kLongestLookBack;
   const Time until = *checked_ + kCheckedStep;
   if (now < next_check_ || until > now - kSettled) return uint64_t{0};
 
@@ -153,8 +153,9 @@ Result<uint64_t> AuditLinker::RequeueKept() {
   if (!locked) return uint64_t{0};
   TRY(const auto unlinked, link_store::QueueUnlinked(*lease, *checked_, until, kMaxBatch));
   TRYV(transaction.Commit());
-  // What waits may still be taken out of the queue: this minute is looked at again until all of it is linked.
-  if (unlinked.all == 0) {
+  // What waits may still be taken out of the queue: this minute is looked at again until all of it is linked,
+  // but not for ever, or one record that cannot be linked would hide all later ones.
+  if (unlinked.all == 0 || until < now - kLongestLookBack) {
     checked_ = until;
   } else {
     next_check_ = now + kCheckedStep;

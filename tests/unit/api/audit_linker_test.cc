@@ -229,6 +229,28 @@ TEST_CASE_FIXTURE(Fixture, "records that wait raise no alarm, and are watched un
   CHECK(Must(linker.RequeueKept()) == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a record that cannot be linked hides no later one that was kept from it") {
+  const auto watch = [&] {
+    uint64_t found = 0;
+    for (int minute = 0; minute < 200; ++minute) {
+      clock.Advance(std::chrono::minutes(1));
+      found += Must(linker.RequeueKept());
+    }
+    return found;
+  };
+  Add(alice.org, 1);
+  auto runtime = Connect("claviger_app", name);
+  Must(runtime->RunScript("DELETE FROM audit_pending"));
+  Sql("INSERT INTO audit_pending SELECT $1, id FROM audit_events", {bob.org});
+  CHECK(watch() == 0);
+  Add(alice.org, 1);
+  Must(runtime->RunScript(
+      "DELETE FROM audit_pending WHERE event_id = (SELECT id FROM audit_events ORDER BY id DESC "
+      "LIMIT 1)"));
+  CHECK(watch() == 1);
+  CHECK(Must(linker.LinkOnce()) == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a started linker links by itself") {
   linker.Start();
   Add(alice.org, 1);
