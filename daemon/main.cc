@@ -10,6 +10,7 @@
 #include "daemon/commands.h"
 #include "daemon/protection.h"
 #include "daemon/version.h"
+#include "daemon/wiping_delete.h"
 
 namespace claviger::daemon {
 namespace {
@@ -92,6 +93,7 @@ std::string Sentence(const Error& error) {
 
 int main(int argc, char** argv) {
   using namespace claviger::daemon;
+  TuneMalloc();
   ProtectProcess();
   const auto outcome = Dispatch(argc, argv);
   if (outcome) return 0;

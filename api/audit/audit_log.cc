@@ -67,7 +67,15 @@ void AuditLog::Loop() {
     Settle(batch);
     batch.clear();
     lock.lock();
+    if (stopping_ && failing_) return RefuseQueued(lock);
   }
+}
+
+// At shutdown without a database: one batch has waited for it, the rest need not.
+void AuditLog::RefuseQueued(std::unique_lock<std::mutex>& lock) {
+  const std::vector<Waiting> refused = std::exchange(queue_, {});
+  lock.unlock();
+  for (const auto& waiting : refused) waiting.done(Unavailable("the daemon is stopping"));
 }
 
 void AuditLog::Settle(const std::vector<Waiting>& batch) {

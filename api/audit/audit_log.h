@@ -26,7 +26,8 @@ namespace claviger::api {
 class AuditLog {
  public:
   AuditLog(schema::Pool& pool, const Clock& clock, Random& random, const Log& log, size_t max_queue);
-  virtual ~AuditLog();  // drains what is queued, then joins
+  // Commits what is queued, then joins; without a database the rest is refused after one batch.
+  virtual ~AuditLog();
 
   // For Connection::RunTogether, next to the change it describes.
   schema::Connection::Call InsertCall(const crypto::AuditRecord& record) const;
@@ -55,6 +56,7 @@ class AuditLog {
     std::function<void(Status)> done;
   };
   void Loop();
+  void RefuseQueued(std::unique_lock<std::mutex>& lock);
   // Commits them and answers each.
   void Settle(const std::vector<Waiting>& batch);
   Status CommitBatch(const std::vector<Waiting>& batch);

@@ -1,6 +1,7 @@
 #include "api/audit/audit_log.h"
 
 #include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "api/json/json.h"
@@ -189,4 +190,27 @@ TEST_CASE_FIXTURE(Fixture, "details hold what was added, bounded and without con
   CHECK(details["nul"] == "ab");
   CHECK(details["long"] == std::string(1023, 'x'));
   CHECK(details["bad"] == "\xEF\xBF\xBD");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a log that goes while nothing commits waits for one batch and refuses the rest") {
+  auto blocker = Connect("claviger_owner", name);
+  REQUIRE(blocker->RunScript("SET idle_in_transaction_session_timeout = 0"));
+  auto transaction = Must(blocker->Begin());
+  Must(blocker->Run(testing::Sql("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE"), {}));
+  auto audit = std::make_unique<AuditLog>(pool, clock, random, QuietLog(), 1000);
+  auto committing = Append(*audit, Record());
+  auto observer = Connect("postgres", name);
+  while (
+      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
+      0) {
+    std::this_thread::yield();
+  }
+  std::vector<std::future<bool>> answers;
+  for (int i = 0; i < 600; ++i) answers.push_back(Append(*audit, Record()));
+  auto gone = std::async(std::launch::async, [&audit] { audit.reset(); });
+  CHECK(!committing.get());
+  Must(transaction.Commit());
+  gone.get();
+  for (auto& answer : answers) CHECK(!answer.get());
+  CHECK(Events() == 0);
 }
