@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 
 #include "api/work_pool.h"
 
@@ -13,16 +14,17 @@ namespace {
 class Blocker {
  public:
   explicit Blocker(WorkPool& pool) {
-    REQUIRE(pool.Submit([this] {
-      running_.set_value();
-      release_.get_future().wait();
+    // The job may outlive the blocker by a moment, so it owns what it looks at.
+    auto running = std::make_shared<std::promise<void>>();
+    REQUIRE(pool.Submit([running, released = release_.get_future().share()] {
+      running->set_value();
+      released.wait();
     }));
-    running_.get_future().wait();
+    running->get_future().wait();
   }
   void Release() { release_.set_value(); }
 
  private:
-  std::promise<void> running_;
   std::promise<void> release_;
 };
 
