@@ -94,6 +94,9 @@ std::vector<ConfigKey> HttpKeys() {
       Number("http.max_connections", "open connections", 1, 100000, FIELD(http.max_connections)),
       Number("http.max_connections_per_address", "open connections of one address", 1, 100000,
              FIELD(http.max_connections_per_address)),
+      // At least four of the largest answers.
+      Number("http.max_buffered_answer_bytes", "memory for large answers that wait for their readers",
+             33554432, 4294967295, FIELD(http.max_buffered_answer_bytes)),
       Wait("http.handshake_timeout", "for a TLS handshake", FIELD(http.handshake_timeout)),
       Wait("http.head_timeout", "for a request's head", FIELD(http.head_timeout)),
       Wait("http.body_timeout", "for a request's body, plus 1 s per 64 KiB", FIELD(http.body_timeout)),

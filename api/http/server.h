@@ -69,7 +69,7 @@ struct ServerConfig {
   size_t max_buffered_body_bytes = 256 * 1024 * 1024;
   size_t max_response_bytes = 8 * 1024 * 1024;
   // The same for answers that wait for their readers. A budget of its own: slow uploads cannot stop answers.
-  size_t max_buffered_answer_bytes = 256 * 1024 * 1024;
+  uint32_t max_buffered_answer_bytes = 256 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5000};
   std::chrono::milliseconds head_timeout{10000};
   std::chrono::milliseconds body_timeout{30000};  // plus 1 s per 64 KiB of declared length

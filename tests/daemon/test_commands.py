@@ -1,9 +1,13 @@
 """The other subcommands."""
 
+import contextlib
 import json
+import socket
+import ssl
 import subprocess
 
 import pytest
+from support import wait
 from support.daemon import Installation
 from support.paths import CLAVIGERD
 
@@ -92,6 +96,30 @@ def test_closed_signup_is_refused(installation):
     daemon = installation.daemon("closed", auth__signup="closed")
     response = daemon.api().post("/v1/auth/signup", json={"email": "a@example.org", "password": "Long-enough-4-all"})
     assert response.status_code == 403
+    assert daemon.stop() == 0
+
+
+def ask_and_never_read(account, path):
+    """A TLS connection with a request on it, and little room in the kernel for the answer."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.settimeout(30)
+    plain.connect(("127.0.0.1", int(account.base_url.rpartition(":")[2])))
+    context = ssl.create_default_context(cafile=account.ca)
+    connection = context.wrap_socket(plain, server_hostname="127.0.0.1")
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.token}\r\n\r\n".encode())
+    return connection
+
+
+def test_answers_that_wait_for_their_readers_have_the_configured_room(installation):
+    daemon = installation.daemon("narrow", http__max_buffered_answer_bytes=33554432)
+    vault = daemon.api().signup().create_vault()
+    assert vault.put("large", "x" * 5_000_000).status_code == 201
+    with contextlib.ExitStack() as silent:
+        for _ in range(6):
+            silent.enter_context(ask_and_never_read(vault.account, vault.path("large")))
+        wait.until(lambda: vault.get("large").status_code == 503, "the room to be taken")
+    wait.until(lambda: vault.get("large").status_code == 200, "the room to be given back")
     assert daemon.stop() == 0
 
 

@@ -146,6 +146,7 @@ def test_a_key_given_twice(installation):
 @pytest.mark.parametrize("key, value", [
     ("http.idle_timeout", "60"), ("http.idle_timeout", "0s"), ("database.pool_size", "many"),
     ("database.pool_size", "0"), ("hsm.max_sessions", "1"),
+    ("http.max_buffered_answer_bytes", "33554431"), ("http.max_buffered_answer_bytes", "4294967296"),
     ("hsm.es256", "yes"), ("log.level", "loud"), ("auth.signup", "everybody")])
 def test_a_value_out_of_range(installation, key, value):
     refused(installation.run("run", f"--{key}={value}"), CONFIG, key)

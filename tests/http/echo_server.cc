@@ -195,7 +195,7 @@ Options Parse(int argc, char** argv) {
     else if (name == "--max-buffered")
       config.max_buffered_body_bytes = number;
     else if (name == "--max-buffered-answers")
-      config.max_buffered_answer_bytes = number;
+      config.max_buffered_answer_bytes = static_cast<uint32_t>(number);
     else if (name == "--max-response")
       config.max_response_bytes = number;
     else if (name == "--handshake-ms")
