@@ -99,8 +99,8 @@ def test_closed_signup_is_refused(installation):
     assert daemon.stop() == 0
 
 
-def ask_and_never_read(account, path):
-    """A TLS connection with a request on it, and little room in the kernel for the answer."""
+def begin_to_read(account, path):
+    """A connection that has taken the first byte of its answer; the kernel holds little of the rest."""
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     plain.settimeout(30)
@@ -108,6 +108,7 @@ def ask_and_never_read(account, path):
     context = ssl.create_default_context(cafile=account.ca)
     connection = context.wrap_socket(plain, server_hostname="127.0.0.1")
     connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {account.token}\r\n\r\n".encode())
+    assert connection.recv(1)
     return connection
 
 
@@ -115,10 +116,10 @@ def test_answers_that_wait_for_their_readers_have_the_configured_room(installati
     daemon = installation.daemon("narrow", http__max_buffered_answer_bytes=33554432)
     vault = daemon.api().signup().create_vault()
     assert vault.put("large", "x" * 5_000_000).status_code == 201
-    with contextlib.ExitStack() as silent:
+    with contextlib.ExitStack() as slow:
         for _ in range(6):
-            silent.enter_context(ask_and_never_read(vault.account, vault.path("large")))
-        wait.until(lambda: vault.get("large").status_code == 503, "the room to be taken")
+            slow.enter_context(begin_to_read(vault.account, vault.path("large")))
+        assert vault.get("large").status_code == 503
     wait.until(lambda: vault.get("large").status_code == 200, "the room to be given back")
     assert daemon.stop() == 0
 

@@ -49,6 +49,11 @@ class Client:
             raise EOFError(f"closed after {self.waiting[:200]!r}")
         self.waiting += data
 
+    def begin(self):
+        """Waits for the first bytes of an answer."""
+        self._more()
+        return self
+
     def answer(self, head_only=False):
         while b"\r\n\r\n" not in self.waiting:
             self._more()
