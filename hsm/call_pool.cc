@@ -1,6 +1,10 @@
 #include "hsm/call_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace claviger::hsm {
@@ -53,6 +57,20 @@ CallPool::~CallPool() {
       thread.detach();
     }
   }
+  if (!all_left) SkipExitHandlers(shared_);
+}
+
+// exit() would destroy what the module and its libraries made for themselves, beneath the threads inside. Its
+// handlers run from the newest to the oldest, so this one comes first.
+void CallPool::SkipExitHandlers(std::shared_ptr<Shared> left) {
+  const auto leave = [](int status, void* argument) {
+    const std::unique_ptr<std::shared_ptr<Shared>> shared(static_cast<std::shared_ptr<Shared>*>(argument));
+    const std::lock_guard lock((*shared)->mutex);
+    if ((*shared)->threads == 0) return;
+    std::fflush(stdout);
+    ::_exit(status);
+  };
+  ::on_exit(leave, new std::shared_ptr<Shared>(std::move(left)));
 }
 
 void CallPool::OnReturn(std::function<void()> notify) {

@@ -71,7 +71,9 @@ class CallPool {
     uint32_t queue = 256;  // calls waiting
   };
   explicit CallPool(Limits limits);
-  // Waits `kShutdownPatience` at most; threads that hang in the module are left behind, with all they use.
+  // Waits `kShutdownPatience` at most; threads that hang in the module are left behind, with all they use. If
+  // they still hang there when main() returns, the process ends with the status it was given, without running
+  // the destructors and exit handlers of the module.
   ~CallPool();
   CallPool(const CallPool&) = delete;
   CallPool& operator=(const CallPool&) = delete;
@@ -99,6 +101,7 @@ class CallPool {
   static void Serve(std::shared_ptr<Shared> shared);
   static bool Perform(Call& call);
   static void Returned(Shared& shared, bool alone);
+  static void SkipExitHandlers(std::shared_ptr<Shared> left);
   void Withdraw(const std::shared_ptr<Call>& call);
   Ending Await(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by);
   void StartThreadIfNeeded();

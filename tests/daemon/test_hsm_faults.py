@@ -54,6 +54,13 @@ def test_while_it_is_away_requests_get_503_and_afterwards_they_work_again(faulty
     assert faulty.running and faulty.process.pid == pid
 
 
+def test_it_ends_in_order_although_calls_hang_inside(faulty, filled):
+    faulty.faults.set("* hang")
+    assert filled.get("before").status_code == 503
+    assert faulty.stop() == 0
+    assert faulty.logs[-1]["message"] == "hsm_module_hangs_at_shutdown"
+
+
 @pytest.mark.parametrize("action", ["do close-sessions", "do logout"])
 def test_lost_sessions_and_a_lost_login_mend_themselves(faulty, filled, action):
     logins = len(faulty.faults.logins())

@@ -61,6 +61,14 @@ def test_a_missing_module(installation):
     refused(installation.run("run", hsm__module="/nonexistent/module.so"), HSM, "/nonexistent/module.so")
 
 
+def test_a_module_that_hangs(installation, tmp_path):
+    faults = Faults(tmp_path / "faults")
+    faults.set("C_Login hang")
+    refused(installation.run("run", environment=faults.environment, hsm__module=FAULT_MODULE,
+                             hsm__operation_timeout="200ms", process__startup_wait="100ms"),
+            HSM, "does not answer")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_a_pin_file_that_others_may_touch(installation, tmp_path, mode):
     pin = private_copy(installation.token.pin_file, tmp_path, mode=mode)

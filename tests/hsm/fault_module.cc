@@ -17,6 +17,9 @@
 // All rules of a function apply, in the order of the file. A line that is not understood makes every call
 // fail with CKR_ARGUMENTS_BAD, so that a misspelt fault is noticed. `do` acts inside the next call.
 //
+// A process that runs destructors while a call waits here is aborted: under a call inside a real module they
+// are undefined.
+//
 // Record: each C_Initialize, C_Finalize and C_Login is appended to CLAVIGER_FAULTS_FILE.calls, as
 // "C_Login CKR_OK", and the IV that the caller gives for each AES-GCM encryption, as "IV 0102...".
 
@@ -95,9 +98,19 @@ void DoOnce(const std::string& what) {
   }
 }
 
+struct Waiting {
+  std::atomic<int> calls{0};
+  ~Waiting() {
+    if (calls != 0) std::abort();
+  }
+} waiting;  // the last static: destroyed first
+
 CK_RV Before(const char* function) {
   for (const std::string& what : rules.TakeActions()) DoOnce(what);
-  return rules.Apply(function);
+  ++waiting.calls;
+  const CK_RV rv = rules.Apply(function);
+  --waiting.calls;
+  return rv;
 }
 
 // Forwards one member of the function list after the rules had their say.
