@@ -26,7 +26,8 @@ class Quickstart:
     def run(self, *arguments):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CLAVIGER_")}
         environment |= {"CLAVIGER_PORT": str(self.port), "CLAVIGER_QUICKSTART_STATE": str(self.state),
-                        "CLAVIGER_BUILD_DIR": str(CLAVIGERD.parent.parent)}
+                        # Whoever stops it need not remember which build was started.
+                        "CLAVIGER_BUILD_DIR": "/nonexistent" if arguments else str(CLAVIGERD.parent.parent)}
         return subprocess.run([str(SOURCE / "quickstart"), *arguments], env=environment, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=250)
 
