@@ -1,5 +1,6 @@
 #include "api/pipeline.h"
 
+#include <map>
 #include <typeinfo>
 
 #include "api/http/problem.h"
@@ -10,6 +11,7 @@ namespace {
 
 // Bodies of unknown routes: their answer is a 404 whatever the body says.
 constexpr size_t kDefaultMaxBody = 64 * 1024;
+constexpr size_t kMaxBatch = 32;
 
 // A write whose connection was lost at COMMIT, or that somebody gave up waiting for, may have taken effect.
 std::string_view OutcomeOf(const Route& route, int status) {
@@ -44,14 +46,23 @@ void WipeBody(std::string& body) {
 
 }  // namespace
 
+// A request on its way through a batch.
+struct Pipeline::Attempt {
+  Job* job;
+  Principal principal;
+  AuditDraft draft;
+};
+
 Pipeline::Pipeline(Router router, Authenticator& authenticator, AuditLog& audit, WorkPool& workers,
-                   WorkPool& hashers, const Log& log)
+                   WorkPool& hashers, const Log& log, BatchLimits batches)
     : router_(std::move(router)),
       authenticator_(authenticator),
       audit_(audit),
       workers_(workers),
       hashers_(hashers),
-      log_(log) {}
+      log_(log),
+      batches_({batches.threads, batches.queue, kMaxBatch},
+               [this](std::vector<Job>& jobs) { RunBatch(jobs); }) {}
 
 size_t Pipeline::MaxBody(http::Method method, const http::Target& target) const {
   std::string allow;
@@ -81,11 +92,14 @@ void Pipeline::Handle(http::Request request, http::Responder responder) {
   const Route& route = *match.route;
   if (route.runs_on == RunsOn::kIoThread) return AnswerAtOnce(match, request, responder);
 
-  WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
-  const bool queued =
-      pool.Submit([this, match = std::move(match), request = std::move(request), responder]() mutable {
-        Run(match, std::move(request), std::move(responder));
-      });
+  Job job{std::move(match), std::move(request), responder};
+  bool queued = false;
+  if (route.batch) {
+    queued = batches_.Submit(std::move(job));
+  } else {
+    WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
+    queued = pool.Submit([this, job = std::move(job)]() mutable { Run(job); });
+  }
   if (!queued) responder.Send(http::Problem(Unavailable("the work queue is full")));
 }
 
@@ -97,21 +111,82 @@ void Pipeline::AnswerAtOnce(const Router::Match& match, const http::Request& req
   responder.Send(Settle(*match.route, request, CallHandler(*match.route, context)));
 }
 
-void Pipeline::Run(const Router::Match& match, http::Request request, http::Responder responder) {
-  const Route& route = *match.route;
-  AuditDraft draft(request, route.action, route.operation_id);
-  http::Response response = Settle(route, request, Serve(match, request, draft));
-  WipeBody(request.body);
+void Pipeline::Run(Job& job) {
+  const Route& route = *job.match.route;
+  AuditDraft draft(job.request, route.action, route.operation_id);
+  http::Response response = Settle(route, job.request, Serve(job.match, job.request, draft));
+  Deliver(job, draft, std::move(response));
+}
 
-  if (draft.committed() || route.action.empty()) return responder.Send(std::move(response));
+void Pipeline::Deliver(Job& job, const AuditDraft& draft, http::Response response) {
+  const Route& route = *job.match.route;
+  WipeBody(job.request.body);
+  if (draft.committed() || route.action.empty()) return job.responder.Send(std::move(response));
 
   auto record = audit_.Finish(draft, OutcomeOf(route, response.status));
-  audit_.Append(std::move(record),
-                [response = std::move(response), responder = std::move(responder)](Status committed) mutable {
-                  if (committed.has_value()) return responder.Send(std::move(response));
-                  WipeBody(response.body);
-                  responder.Send(http::Problem(committed.error()));
-                });
+  audit_.Append(std::move(record), [response = std::move(response),
+                                    responder = std::move(job.responder)](Status committed) mutable {
+    if (committed.has_value()) return responder.Send(std::move(response));
+    WipeBody(response.body);
+    responder.Send(http::Problem(committed.error()));
+  });
+}
+
+void Pipeline::RunBatch(std::vector<Job>& jobs) {
+  std::map<const Route*, std::vector<Job*>> by_route;
+  for (Job& job : jobs) by_route[job.match.route].push_back(&job);
+  for (const auto& [route, members] : by_route) {
+    if (members.size() == 1) {
+      Run(*members.front());
+    } else {
+      RunTogether(*route, members);
+    }
+  }
+}
+
+void Pipeline::RunTogether(const Route& route, std::span<Job* const> jobs) {
+  std::vector<Attempt> attempts;
+  attempts.reserve(jobs.size());
+  for (Job* job : jobs) {
+    auto principal = authenticator_.Recall(job->request);
+    if (!principal || !CheckKind(route, *principal)) {
+      RunAlone(*job);
+      continue;
+    }
+    attempts.push_back(
+        {job, *std::move(principal), AuditDraft(job->request, route.action, route.operation_id)});
+    attempts.back().draft.SetActor(attempts.back().principal);
+  }
+  std::vector<Context> contexts;
+  contexts.reserve(attempts.size());
+  for (Attempt& attempt : attempts) {
+    contexts.push_back({attempt.job->request, attempt.job->match.params, attempt.principal, attempt.draft});
+  }
+  auto answers = CallBatchHandler(route, contexts);
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    Job& job = *attempts[i].job;
+    if (!answers[i]) {
+      RunAlone(job);
+    } else {
+      Deliver(job, attempts[i].draft, Settle(route, job.request, *std::move(answers[i])));
+    }
+  }
+}
+
+// A batch that throws, for want of memory say, says nothing of any one request.
+std::vector<BatchAnswer> Pipeline::CallBatchHandler(const Route& route, std::span<Context> contexts) {
+  try {
+    auto answers = route.batch(contexts);
+    if (answers.size() == contexts.size()) return answers;
+  } catch (const std::exception&) {
+  }
+  return std::vector<BatchAnswer>(contexts.size());
+}
+
+void Pipeline::RunAlone(Job& job) {
+  http::Responder responder = job.responder;
+  const bool queued = workers_.Submit([this, job = std::move(job)]() mutable { Run(job); });
+  if (!queued) responder.Send(http::Problem(Unavailable("the work queue is full")));
 }
 
 Result<http::Response> Pipeline::Serve(const Router::Match& match, const http::Request& request,

@@ -1,6 +1,13 @@
 #pragma once
 // The life of a request, in order: route, audit draft, authentication, handler, audit commit, answer. The
 // order is this one list; a route's columns say which steps it takes.
+//
+// Requests of a route that has a batch handler are answered together while they come faster than one by one:
+// they share their round trips and visits to the HSM. Only what goes plainly well is answered so. A request
+// that needs more, or that would fail, runs through the same steps by itself.
+
+#include <span>
+#include <vector>
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
@@ -11,10 +18,16 @@
 
 namespace claviger::api {
 
+// Of the pool that runs batch handlers.
+struct BatchLimits {
+  uint32_t threads = 1;
+  size_t queue = 1024;
+};
+
 class Pipeline {
  public:
   Pipeline(Router router, Authenticator& authenticator, AuditLog& audit, WorkPool& workers, WorkPool& hashers,
-           const Log& log);
+           const Log& log, BatchLimits batches = {});
 
   // http::Handler: on an IO thread, never blocks. HEAD is served as GET on routes that run on the IO thread.
   void Handle(http::Request request, http::Responder responder);
@@ -22,12 +35,29 @@ class Pipeline {
   size_t MaxBody(http::Method method, const http::Target& target) const;
   const Router& router() const { return router_; }
 
+  // Of the batch handlers' own pool, as the WorkPool's.
+  void Discard() { batches_.Discard(); }
+  void Stop() { batches_.Stop(); }
+
  private:
+  struct Job {
+    Router::Match match;
+    http::Request request;
+    http::Responder responder;
+  };
+  struct Attempt;
   Result<Router::Match> FindRoute(http::Method method, const http::Target& target, std::string* allow) const;
   void AnswerAtOnce(const Router::Match& match, const http::Request& request,
                     const http::Responder& responder);
   // The steps of one request on its worker thread.
-  void Run(const Router::Match& match, http::Request request, http::Responder responder);
+  void Run(Job& job);
+  void RunBatch(std::vector<Job>& jobs);
+  void RunTogether(const Route& route, std::span<Job* const> jobs);
+  // Hands it to a worker.
+  void RunAlone(Job& job);
+  std::vector<BatchAnswer> CallBatchHandler(const Route& route, std::span<Context> contexts);
+  // The last steps: the audit record commits, then the answer leaves.
+  void Deliver(Job& job, const AuditDraft& draft, http::Response response);
   // Authentication, the route's auth kind, the handler.
   Result<http::Response> Serve(const Router::Match& match, const http::Request& request, AuditDraft& draft);
   // Turns an error into its problem body; logs it, here and nowhere else.
@@ -40,6 +70,7 @@ class Pipeline {
   WorkPool& workers_;
   WorkPool& hashers_;
   const Log& log_;
+  BatchPool<Job> batches_;  // refers to all others
 };
 
 }  // namespace claviger::api

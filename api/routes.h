@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,11 @@ struct Context {
 
 using Handler = std::function<Result<http::Response>(Context&)>;
 
+// Answers many requests of one route at once, in their order. An empty answer means that the request needs
+// the handler; nothing has been done for it.
+using BatchAnswer = std::optional<Result<http::Response>>;
+using BatchHandler = std::function<std::vector<BatchAnswer>(std::span<Context>)>;
+
 struct Route {
   http::Method method;
   std::string pattern;       // "/v1/vaults/{vault_id}/secrets/{path...}"
@@ -50,6 +56,8 @@ struct Route {
   RunsOn runs_on = RunsOn::kWorkers;
   size_t max_body = 64 * 1024;
   Handler handler;
+  // Only for routes that run on the workers and want a known principal; does what the handler does.
+  BatchHandler batch = {};
 };
 
 class Router {

@@ -4,7 +4,9 @@
 // format tag of its own, so that neither can stand in for the other. A row, DEK or KEK moved anywhere else
 // fails to open. Byte layouts: docs/FORMATS.md.
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/random.h"
@@ -41,6 +43,23 @@ Result<SealedSecret> SealSecret(Keyring& keyring, Random& random, const WrappedK
                                 const SecretIdentity& identity, ByteView value);
 Result<SecretBytes> OpenSecret(Keyring& keyring, const WrappedKek& kek, const SecretIdentity& identity,
                                const SealedSecret& sealed);
+
+// Many at once; one answer each, in their order. For an empty one the function for one tells why, or may yet
+// succeed.
+struct SecretToSeal {
+  const WrappedKek& kek;
+  const SecretIdentity& identity;
+  ByteView value;
+};
+std::vector<std::optional<SealedSecret>> SealSecrets(Keyring& keyring, Random& random,
+                                                     const std::vector<SecretToSeal>& secrets);
+struct SecretToOpen {
+  const WrappedKek& kek;
+  const SecretIdentity& identity;
+  const SealedSecret& sealed;
+};
+std::vector<std::optional<SecretBytes>> OpenSecrets(Keyring& keyring,
+                                                    const std::vector<SecretToOpen>& secrets);
 
 // AES-256-GCM with a 12-byte IV in front and a 16-byte tag behind. `key` is 32 bytes.
 // Opening gives kIntegrity, and no plaintext, if anything does not authenticate.

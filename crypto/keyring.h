@@ -95,6 +95,19 @@ class Keyring {
   };
   virtual Result<NewDek> GenerateDek(const WrappedKek& kek, ByteView aad) = 0;
   virtual Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) = 0;
+  // Many at once, in fewer visits to the HSM; one answer each, in their order. An empty one was tried once
+  // without success: the verb for one tries the remedies, or tells why there is none.
+  struct DekToMake {
+    const WrappedKek& kek;
+    Bytes aad;
+  };
+  virtual std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) = 0;
+  struct DekToOpen {
+    const WrappedKek& kek;
+    const SealedDek& sealed;
+    Bytes aad;
+  };
+  virtual std::vector<std::optional<Dek>> OpenDeks(const std::vector<DekToOpen>& deks) = 0;
 
   // Drops the cached handle of every version of a vault's KEK (the vault is deleted).
   virtual void ForgetKeks(const OrgId& org, const VaultId& vault) = 0;

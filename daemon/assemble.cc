@@ -74,7 +74,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                                                                   authenticator, audit, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
-  api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, audit, workers, hashers, log);
+  api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, audit, workers, hashers, log,
+                         {.threads = config.batchers, .queue = config.worker_queue});
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
                                    config.http,
@@ -100,8 +101,10 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   const bool delivered = server->Drain(config.drain_timeout);
   if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
   // Nobody waits for what has not begun by now: its clients get 500, and it never happens.
+  pipeline.Discard();
   workers.Discard();
   hashers.Discard();
+  pipeline.Stop();
   workers.Stop();  // jobs refer to the pipeline and the nouns
   hashers.Stop();
   server->Stop();

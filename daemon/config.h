@@ -59,6 +59,7 @@ struct Config {
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;
+  uint32_t batchers = 2;
   // Requests that may wait for one; beyond it 503. Default: 1024.
   uint32_t worker_queue = 1024;
   // Threads for Argon2. Default: 2.

@@ -13,6 +13,12 @@ class OfflineKeyring final : public crypto::Keyring {
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek&, const crypto::SealedDek&, ByteView) override {
     return Refuse();
   }
+  std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override {
+    return std::vector<std::optional<NewDek>>(deks.size());
+  }
+  std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override {
+    return std::vector<std::optional<crypto::Dek>>(deks.size());
+  }
   void ForgetKeks(const OrgId&, const VaultId&) override {}
   Result<crypto::Signature> Sign(crypto::SigningKey, ByteView) override { return Refuse(); }
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey) override { return Refuse(); }

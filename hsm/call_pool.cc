@@ -171,12 +171,11 @@ void CallPool::Withdraw(const std::shared_ptr<Call>& call) {
   if (shared_->alone == call) shared_->alone = nullptr;
 }
 
-CallPool::Ending CallPool::Run(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by,
-                               Order order) {
+bool CallPool::Start(const std::shared_ptr<Call>& call, Order order) {
   {
     const std::lock_guard lock(shared_->mutex);
     const bool full = order == Order::kLast && shared_->queue.size() >= shared_->limits.queue;
-    if (shared_->stopping || full) return Ending::kBusy;
+    if (shared_->stopping || full) return false;
     if (order == Order::kFirst) {
       shared_->queue.push_front(call);
     } else {
@@ -185,7 +184,12 @@ CallPool::Ending CallPool::Run(const std::shared_ptr<Call>& call, SteadyTime sta
     StartThreadIfNeeded();
   }
   shared_->work.notify_one();
-  return Await(call, start_by, finish_by);
+  return true;
+}
+
+CallPool::Ending CallPool::Run(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by,
+                               Order order) {
+  return Start(call, order) ? Await(call, start_by, finish_by) : Ending::kBusy;
 }
 
 CallPool::Ending CallPool::RunAlone(const std::shared_ptr<Call>& call, SteadyTime start_by,

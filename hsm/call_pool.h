@@ -86,6 +86,9 @@ class CallPool {
   enum class Order : uint8_t { kLast, kFirst };  // kFirst passes the queue and its limit
   Ending Run(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by,
              Order order = Order::kLast);
+  // Run in two halves, to have several calls at work at once. False is kBusy; after true Await must follow.
+  bool Start(const std::shared_ptr<Call>& call, Order order = Order::kLast);
+  Ending Await(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by);
 
   // Runs the call while nothing else is inside the module: waits until `start_by` for what is inside to
   // leave. Others wait in the queue meanwhile. After kHung nothing else starts until that call has ended.
@@ -103,7 +106,6 @@ class CallPool {
   static void Returned(Shared& shared, bool alone);
   static void SkipExitHandlers(std::shared_ptr<Shared> left);
   void Withdraw(const std::shared_ptr<Call>& call);
-  Ending Await(const std::shared_ptr<Call>& call, SteadyTime start_by, SteadyTime finish_by);
   void StartThreadIfNeeded();
 
   std::shared_ptr<Shared> shared_;    // outlives the pool where threads are left behind

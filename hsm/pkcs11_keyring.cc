@@ -1,7 +1,9 @@
 #include "hsm/pkcs11_keyring.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "crypto/random.h"
@@ -15,6 +17,48 @@ constexpr size_t kMaxMessageBytes = 64 * 1024;
 constexpr size_t kSealedDekBytes = 60;
 constexpr size_t kDekBytes = 32;
 constexpr std::chrono::seconds kFinalizeTimeout{5};
+
+template <class T>
+using Operation = std::function<Outcome<T>(Connection&)>;
+
+// Operations that one HSM thread does one after the other.
+template <class T>
+class Series final : public Call {
+ public:
+  Series(Supervisor::ConnectionPtr connection, std::vector<Operation<T>> operations)
+      : connection_(std::move(connection)), operations_(std::move(operations)) {}
+
+  // Once it is done: one each, empty where the operation failed or was not tried.
+  std::vector<std::optional<T>> results;
+  // So many take as long as a visit should: one, if the HSM is slow, so that its sessions work side by side.
+  size_t BestLength() const {
+    const auto took = std::max(took_, std::chrono::nanoseconds(1));
+    return std::clamp<size_t>(results.size() * kVisit.count() / took.count(), 1, kMaxLength);
+  }
+
+ private:
+  static constexpr std::chrono::nanoseconds kVisit = std::chrono::microseconds(400);
+  static constexpr size_t kMaxLength = 32;
+  void Execute() override {
+    const auto begun = std::chrono::steady_clock::now();
+    results.resize(operations_.size());
+    for (size_t i = 0; i < operations_.size(); ++i) {
+      auto outcome = operations_[i](*connection_);
+      if (outcome) {
+        results[i] = std::move(outcome).value();
+      } else if (outcome.error().remedy != Remedy::kIntegrity) {
+        break;  // not the fault of this one alone
+      }
+    }
+    took_ = std::chrono::steady_clock::now() - begun;
+    operations_.clear();
+    connection_.reset();
+  }
+
+  Supervisor::ConnectionPtr connection_;
+  std::vector<Operation<T>> operations_;
+  std::chrono::nanoseconds took_{};
+};
 
 class Pkcs11Keyring final : public crypto::Keyring {
  public:
@@ -34,6 +78,8 @@ class Pkcs11Keyring final : public crypto::Keyring {
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
+  std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
@@ -43,8 +89,6 @@ class Pkcs11Keyring final : public crypto::Keyring {
  private:
   static constexpr uint32_t kMaxQueuedCalls = 1024;
 
-  template <class T>
-  using Operation = std::function<Outcome<T>(Connection&)>;
   // Makes the operation of one attempt. An attempt that failed may have sealed all the same, so the next one
   // needs random input of its own.
   template <class T>
@@ -58,6 +102,12 @@ class Pkcs11Keyring final : public crypto::Keyring {
   template <class T>
   Outcome<T> RunOnce(const Supervisor::ConnectionPtr& connection, const Operation<T>& operation,
                      SteadyTime deadline);
+  // Each is tried once, in the order given; several threads share them if the HSM is slow.
+  template <class T>
+  std::vector<std::optional<T>> TryAll(std::vector<Operation<T>> operations);
+  Operation<NewDek> Generation(const crypto::WrappedKek& kek, ByteView aad);
+  static Operation<crypto::Dek> Opening(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                                        ByteView aad);
   SteadyTime Deadline() const { return std::chrono::steady_clock::now() + config_.operation_timeout; }
   Iv NewIv();
 
@@ -67,6 +117,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   const Log& log_;
   CallPool pool_;
   Supervisor supervisor_;  // before the pool it uses goes
+  std::atomic<size_t> series_length_{1};
 };
 
 // Runs in main(), after all users were joined. If a call still hangs inside, C_Finalize would crash: the
@@ -134,36 +185,93 @@ Result<crypto::WrappedKek> Pkcs11Keyring::GenerateKek(const crypto::KekIdentity&
   });
 }
 
-// The data key of each attempt is another one, under the same KEK: with the IV of the attempt before, two
-// plaintexts would share a key stream.
-Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::WrappedKek& kek, ByteView aad) {
+Operation<crypto::Keyring::NewDek> Pkcs11Keyring::Generation(const crypto::WrappedKek& kek, ByteView aad) {
   struct Input {
     crypto::WrappedKek kek;
     Bytes aad;
     Iv iv;
     SecretBytes mask;
   };
-  return PerformPrepared<NewDek>([&] {
-    auto input =
-        std::make_shared<Input>(Input{kek, Bytes(aad.begin(), aad.end()), NewIv(), SecretBytes(kDekBytes)});
-    random_.Fill({input->mask.data(), input->mask.size()});
-    return [input = std::shared_ptr<const Input>(std::move(input))](Connection& connection) {
-      return connection.GenerateDek(input->kek, input->aad, input->iv, input->mask.View());
-    };
-  });
+  auto input =
+      std::make_shared<Input>(Input{kek, Bytes(aad.begin(), aad.end()), NewIv(), SecretBytes(kDekBytes)});
+  random_.Fill({input->mask.data(), input->mask.size()});
+  return [input = std::shared_ptr<const Input>(std::move(input))](Connection& connection) {
+    return connection.GenerateDek(input->kek, input->aad, input->iv, input->mask.View());
+  };
 }
 
-Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
-                                           ByteView aad) {
-  if (sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
+Operation<crypto::Dek> Pkcs11Keyring::Opening(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                                              ByteView aad) {
   struct Input {
     crypto::WrappedKek kek;
     crypto::SealedDek sealed;
     Bytes aad;
   };
   auto input = std::make_shared<const Input>(Input{kek, sealed, Bytes(aad.begin(), aad.end())});
-  return Perform<crypto::Dek>(
-      [input](Connection& connection) { return connection.OpenDek(input->kek, input->sealed, input->aad); });
+  return
+      [input](Connection& connection) { return connection.OpenDek(input->kek, input->sealed, input->aad); };
+}
+
+// The data key of each attempt is another one, under the same KEK: with the IV of the attempt before, two
+// plaintexts would share a key stream.
+Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::WrappedKek& kek, ByteView aad) {
+  return PerformPrepared<NewDek>([&] { return Generation(kek, aad); });
+}
+
+Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
+                                           ByteView aad) {
+  if (sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
+  return Perform<crypto::Dek>(Opening(kek, sealed, aad));
+}
+
+template <class T>
+std::vector<std::optional<T>> Pkcs11Keyring::TryAll(std::vector<Operation<T>> operations) {
+  std::vector<std::optional<T>> results(operations.size());
+  const SteadyTime deadline = Deadline();
+  const auto connection = supervisor_.Current(deadline);
+  if (!connection) return results;
+
+  std::vector<std::shared_ptr<Series<T>>> calls;
+  const size_t length = series_length_;
+  for (auto first = operations.begin(); first != operations.end();) {
+    const auto end = first + std::min<ptrdiff_t>(static_cast<ptrdiff_t>(length), operations.end() - first);
+    std::vector<Operation<T>> part(std::make_move_iterator(first), std::make_move_iterator(end));
+    auto call = std::make_shared<Series<T>>(connection.value(), std::move(part));
+    if (!pool_.Start(call)) break;
+    calls.push_back(std::move(call));
+    first = end;
+  }
+  const auto start_by = std::min(deadline, std::chrono::steady_clock::now() + config_.acquire_timeout);
+  for (size_t n = 0; n < calls.size(); ++n) {
+    const auto ending = pool_.Await(calls[n], start_by, deadline);
+    if (ending == CallPool::Ending::kHung) supervisor_.ReportHang();
+    if (ending != CallPool::Ending::kDone) continue;
+    std::move(calls[n]->results.begin(), calls[n]->results.end(),
+              results.begin() + static_cast<ptrdiff_t>(n * length));
+    series_length_ = (3 * length + calls[n]->BestLength() + 3) / 4;
+  }
+  return results;
+}
+
+std::vector<std::optional<crypto::Keyring::NewDek>> Pkcs11Keyring::GenerateDeks(
+    const std::vector<DekToMake>& deks) {
+  std::vector<Operation<NewDek>> operations;
+  operations.reserve(deks.size());
+  for (const auto& [kek, aad] : deks) operations.push_back(Generation(kek, aad));
+  return TryAll(std::move(operations));
+}
+
+std::vector<std::optional<crypto::Dek>> Pkcs11Keyring::OpenDeks(const std::vector<DekToOpen>& deks) {
+  std::vector<Operation<crypto::Dek>> operations;
+  operations.reserve(deks.size());
+  for (const auto& [kek, sealed, aad] : deks) {
+    if (sealed.bytes.size() != kSealedDekBytes) {
+      operations.push_back([](Connection&) { return NotAuthentic("sealed data key of wrong length"); });
+    } else {
+      operations.push_back(Opening(kek, sealed, aad));
+    }
+  }
+  return TryAll(std::move(operations));
 }
 
 void Pkcs11Keyring::ForgetKeks(const OrgId& org, const VaultId& vault) {

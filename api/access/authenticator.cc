@@ -60,7 +60,7 @@ Result<Principal> Authenticator::Authenticate(const http::Request& request) {
   const std::string key = CacheKey(token);
 
   Entry entry;
-  const Known known = Recall(key, entry);
+  const Known known = Find(key, entry);
   if (known == Known::kNothing) {
     TRY(const auto claims, verifier_.Verify(token, clock_.Now()));
     entry.principal = {claims.subject_type, claims.subject, claims.org,
@@ -83,6 +83,15 @@ Result<Principal> Authenticator::Authenticate(const http::Request& request) {
   return entry.principal;
 }
 
+std::optional<Principal> Authenticator::Recall(const http::Request& request) {
+  const auto token = BearerToken(request);
+  if (!token) return std::nullopt;
+  Entry entry;
+  if (Find(CacheKey(token.value()), entry) != Known::kEverything) return std::nullopt;
+  if (entry.principal.token_expires_at <= UnixSeconds(clock_.Now())) return std::nullopt;
+  return entry.principal;
+}
+
 Result<Role> Authenticator::Load(const Entry& entry) {
   const Principal& principal = entry.principal;
   if (principal.type != PrincipalType::kUser) return Unauthenticated("subject is not a person");
@@ -99,7 +108,7 @@ Result<Role> Authenticator::Load(const Entry& entry) {
   return *role;
 }
 
-Authenticator::Known Authenticator::Recall(const std::string& key, Entry& entry) {
+Authenticator::Known Authenticator::Find(const std::string& key, Entry& entry) {
   const SteadyTime now = clock_.Steady();
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(key);

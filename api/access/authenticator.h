@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "api/access/principal.h"
@@ -29,6 +30,8 @@ class Authenticator {
   // known. Blocks on the database when the cache does not know: worker threads only.
   // Virtual for the twin in tests.
   virtual Result<Principal> Authenticate(const http::Request& request);
+  // The same from the cache alone, without blocking; nullopt if it takes more to know.
+  virtual std::optional<Principal> Recall(const http::Request& request);
 
   // Called by the node that makes a change after its commit and before it answers, and by the change feed.
   void ForgetToken(const TokenId& token);
@@ -43,7 +46,7 @@ class Authenticator {
     int64_t issued_at = 0;
   };
   enum class Known : uint8_t { kNothing, kToken, kEverything };
-  Known Recall(const std::string& key, Entry& entry);
+  Known Find(const std::string& key, Entry& entry);
   void Remember(const std::string& key, const Entry& entry, uint64_t epoch);
   void Drop(const std::string& key);
   uint64_t Epoch();

@@ -32,6 +32,14 @@ Status AuditLog::Insert(schema::Connection& connection, const crypto::AuditRecor
   return Ok();
 }
 
+Status AuditLog::Insert(schema::Connection& connection,
+                        const std::vector<crypto::AuditRecord>& records) const {
+  std::vector<const crypto::AuditRecord*> all;
+  all.reserve(records.size());
+  for (const auto& record : records) all.push_back(&record);
+  return audit_store::InsertAll(connection, all);
+}
+
 bool AuditLog::Accepting() const {
   const std::lock_guard lock(mutex_);
   return !stopping_ && queue_.size() < max_queue_;

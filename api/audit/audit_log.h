@@ -33,6 +33,7 @@ class AuditLog {
   schema::Connection::Call InsertCall(const crypto::AuditRecord& record) const;
   // The same inside an open transaction.
   Status Insert(schema::Connection& connection, const crypto::AuditRecord& record) const;
+  Status Insert(schema::Connection& connection, const std::vector<crypto::AuditRecord>& records) const;
 
   // Queues for the next group commit; `done` runs on the committing thread with success or kUnavailable. A
   // full queue calls it at once with kUnavailable.

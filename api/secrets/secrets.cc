@@ -1,5 +1,8 @@
 #include "api/secrets/secrets.h"
 
+#include <limits>
+#include <map>
+
 #include "api/vaults/vaults.h"
 #include "api/vaults/vaults_store.h"
 #include "crypto/envelope.h"
@@ -10,7 +13,9 @@ namespace {
 // An attempt fails only because another write of the path committed during it, so of n writers at once each
 // needs n attempts at most. Nobody waits for another meanwhile, but for a moment inside PostgreSQL.
 constexpr int kPutAttempts = 32;
-constexpr size_t kFixedTextBytes = 256;  // of encoded metadata, besides path and the client's own metadata
+constexpr int32_t kAnyValue = std::numeric_limits<int32_t>::max();
+constexpr int32_t kShortValue = 64 * 1024;  // may be read or written together with others
+constexpr size_t kFixedTextBytes = 256;     // of encoded metadata, besides path and the client's own metadata
 
 Error SecretNotFound() { return NotFound("Secret not found"); }
 
@@ -54,74 +59,208 @@ Secrets::Secrets(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& a
                  Random& random)
     : pool_(pool), keyring_(keyring), audit_(audit), clock_(clock), random_(random) {}
 
-Result<SecretMetadata> Secrets::Put(const Principal& principal, const VaultId& vault, std::string_view path,
-                                    const PutSecretRequest& request, AuditDraft& audit) {
-  if (!IsSecretPath(path)) {
+// A version on its way into the database.
+struct Secrets::Planned {
+  const Write* write;
+  Grant grant;
+  crypto::WrappedKek kek;
+  secrets_store::NewVersion version;
+
+  crypto::AuditRecord Record(const AuditLog& log) const {
+    AuditDraft draft = write->audit;  // another attempt may have to name another version
+    NoteVersion(draft, version.identity);
+    return log.Finish(draft, "success");
+  }
+};
+
+Result<SecretMetadata> Secrets::Put(const Write& write) {
+  if (!IsSecretPath(write.path)) {
     return Invalid(
         "A path has letters, digits, '-' and '_' in segments joined by '/', begins and ends with a letter "
         "or digit, and is at most 512 characters long");
   }
-  NotePlace(audit, vault, path);
+  NotePlace(write.audit, write.vault, write.path);
   for (int attempt = 0; attempt < kPutAttempts; ++attempt) {
-    auto written = PutOnce(principal, vault, path, request, audit);
+    auto written = PutOnce(write);
     if (written || written.error().kind != ErrorKind::kConflict) return written;
   }
   return Conflict("The secret is being changed by others; try again");
 }
 
-Result<SecretMetadata> Secrets::PutOnce(const Principal& principal, const VaultId& vault,
-                                        std::string_view path, const PutSecretRequest& request,
-                                        AuditDraft& audit) {
-  std::optional<secrets_store::WriteBase> base;
-  {
-    TRY(auto lease, pool_.Acquire());
-    TRY(base, secrets_store::FindForWrite(*lease, principal.org, vault, path));
-  }
-  if (!base) return VaultNotFound();
-  TRY(const auto grant, Authorize(principal, Permission::kWrite, base->vault, path));
-  if (!base->kek) return IntegrityFailure("newest KEK of a vault is missing");
-
-  auto version = PlanVersion(*base, path, principal, request, clock_, random_);
+Result<SecretMetadata> Secrets::PutOnce(const Write& write) {
+  TRY(const auto bases, FindBases({{write.principal.org, write.vault, write.path}}));
+  TRY(auto plan, Plan(write, bases.front()));
+  auto& version = plan.version;
   TRY(version.sealed,
-      crypto::SealSecret(keyring_, random_, *base->kek, version.identity, request.value.View()));
+      crypto::SealSecret(keyring_, random_, plan.kek, version.identity, write.request.value.View()));
 
-  AuditDraft record = audit;  // another attempt may have to name another version
-  NoteVersion(record, version.identity);
   TRY(auto lease, pool_.Acquire());
-  TRYV(lease->RunTogether({secrets_store::Claim(grant, version, path),
-                           secrets_store::InsertVersion(grant, version),
-                           audit_.InsertCall(audit_.Finish(record, "success"))}));
-  audit.MarkCommitted();
-  return About(version, path);
+  TRYV(lease->RunTogether({secrets_store::Claim(plan.grant, version, write.path),
+                           secrets_store::InsertVersion(plan.grant, version),
+                           audit_.InsertCall(plan.Record(audit_))}));
+  write.audit.MarkCommitted();
+  return About(version, write.path);
 }
 
-Result<Secret> Secrets::Get(const Principal& principal, const VaultId& vault, std::string_view path,
-                            AuditDraft& audit) {
-  NotePlace(audit, vault, path);
-  std::optional<secrets_store::FoundSecret> found;
-  {
-    TRY(auto lease, pool_.Acquire());
-    TRY(found, secrets_store::FindForRead(*lease, principal.org, vault, path));
+Result<Secrets::Planned> Secrets::Plan(const Write& write,
+                                       const std::optional<secrets_store::WriteBase>& base) const {
+  if (!base) return VaultNotFound();
+  TRY(const auto grant, Authorize(write.principal, Permission::kWrite, base->vault, write.path));
+  if (!base->kek) return IntegrityFailure("newest KEK of a vault is missing");
+  return Planned{&write, grant, *base->kek,
+                 PlanVersion(*base, write.path, write.principal, write.request, clock_, random_)};
+}
+
+Result<std::vector<std::optional<secrets_store::WriteBase>>> Secrets::FindBases(
+    const std::vector<secrets_store::Place>& places) {
+  TRY(auto lease, pool_.Acquire());
+  return secrets_store::FindForWrite(*lease, places);
+}
+
+std::vector<std::optional<Result<SecretMetadata>>> Secrets::PutTogether(const std::vector<Write>& writes) {
+  std::vector<std::optional<Result<SecretMetadata>>> answers(writes.size());
+  const auto plans = PlanTogether(writes);
+  auto lease = pool_.Acquire();
+  if (plans.empty() || !lease) return answers;
+
+  const auto written = CommitTogether(*lease.value(), plans);
+  // A connection lost meanwhile leaves the outcome unknown: trying again could write twice.
+  if (!written && !lease.value()->broken()) return answers;
+  for (const Planned& plan : plans) {
+    auto& answer = answers[static_cast<size_t>(plan.write - writes.data())];
+    if (!written) {
+      answer = written.error();
+    } else if (written.value().contains(plan.version.identity.secret)) {
+      plan.write->audit.MarkCommitted();
+      answer = About(plan.version, plan.write->path);
+    }
   }
+  return answers;
+}
+
+std::vector<Secrets::Planned> Secrets::PlanTogether(const std::vector<Write>& writes) {
+  std::vector<secrets_store::Place> places;
+  for (const Write& write : writes) {
+    NotePlace(write.audit, write.vault, write.path);
+    places.push_back({write.principal.org, write.vault, write.path});
+  }
+  const auto bases = FindBases(places);
+  if (!bases) return {};
+
+  std::map<SecretId, Planned> by_secret;
+  for (size_t i = 0; i < writes.size(); ++i) {
+    if (!IsSecretPath(writes[i].path) || writes[i].request.value.size() > kShortValue) continue;
+    auto plan = Plan(writes[i], bases.value()[i]);
+    if (!plan || plan.value().version.identity.version == 1) continue;
+    const SecretId secret = plan.value().version.identity.secret;
+    by_secret.try_emplace(secret, std::move(plan).value());
+  }
+  std::vector<crypto::SecretToSeal> to_seal;
+  for (const auto& [secret, plan] : by_secret) {
+    to_seal.push_back({plan.kek, plan.version.identity, plan.write->request.value.View()});
+  }
+  auto sealed = crypto::SealSecrets(keyring_, random_, to_seal);
+  std::vector<Planned> plans;
+  size_t n = 0;
+  for (auto& [secret, plan] : by_secret) {
+    auto& seal = sealed[n++];
+    if (!seal) continue;
+    plan.version.sealed = *std::move(seal);
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+Result<std::set<SecretId>> Secrets::CommitTogether(schema::Connection& connection,
+                                                   const std::vector<Planned>& plans) {
+  std::vector<secrets_store::Granted> versions;
+  for (const Planned& plan : plans) versions.push_back({plan.grant, plan.version});
+  TRY(auto transaction, connection.Begin());
+  TRY(auto written, secrets_store::WriteNext(connection, versions));
+  std::vector<crypto::AuditRecord> records;
+  for (const Planned& plan : plans) {
+    if (written.contains(plan.version.identity.secret)) records.push_back(plan.Record(audit_));
+  }
+  TRYV(audit_.Insert(connection, records));
+  TRYV(transaction.Commit());
+  return written;
+}
+
+// What may be opened for a caller.
+struct Secrets::Readable {
+  Grant grant;
+  crypto::SecretIdentity identity;
+  SecretMetadata about;
+  std::string created_by;
+  bool limited;
+  secrets_store::FoundSecret::Sealed sealed;
+};
+
+Result<Secrets::Readable> Secrets::Admit(const Read& read,
+                                         const std::optional<secrets_store::FoundSecret>& found) const {
   if (!found) return VaultNotFound();
-  TRY(const auto grant, Authorize(principal, Permission::kRead, found->vault(), path));
-  if (!found->exists() || !IsSecretPath(path)) return SecretNotFound();
+  TRY(const auto grant, Authorize(read.principal, Permission::kRead, found->vault(), read.path));
+  if (!found->exists() || !IsSecretPath(read.path)) return SecretNotFound();
 
   crypto::SecretIdentity identity = found->identity();
-  identity.path = path;  // what was asked for, whatever the row is called by now
-  NoteVersion(audit, identity);
+  identity.path = read.path;  // what was asked for, whatever the row is called by now
+  NoteVersion(read.audit, identity);
   TRY(auto about, found->About());
   if (found->deleted()) return Gone("The secret was deleted");
   if (about.expires_at && *about.expires_at <= clock_.Now()) return Gone("The secret has expired");
   if (found->used_up()) return Gone("The secret was read as often as allowed");
 
-  TRY(const auto sealed, found->Unlock(grant));
+  TRY(auto sealed, found->Unlock(grant));
+  return Readable{
+      grant, std::move(identity), std::move(about), found->created_by(), found->limited(), std::move(sealed)};
+}
+
+Result<std::vector<std::optional<secrets_store::FoundSecret>>> Secrets::Find(
+    const std::vector<secrets_store::Place>& places, int32_t max_ciphertext) {
+  TRY(auto lease, pool_.Acquire());
+  return secrets_store::FindForRead(*lease, places, max_ciphertext);
+}
+
+Result<Secret> Secrets::Get(const Read& read) {
+  NotePlace(read.audit, read.vault, read.path);
+  TRY(const auto found, Find({{read.principal.org, read.vault, read.path}}, kAnyValue));
+  TRY(auto readable, Admit(read, found.front()));
+  auto& [grant, identity, about, created_by, limited, sealed] = readable;
   TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, identity, sealed.secret));
-  if (found->limited()) {
+  if (limited) {
     TRYV(CheckSecretMetadata(about));  // a read that cannot be answered must not be counted
-    TRYV(SpendAccess(grant, identity, audit));
+    TRYV(SpendAccess(grant, identity, read.audit));
   }
-  return Secret{std::move(about), found->created_by(), std::move(value)};
+  return Secret{std::move(about), std::move(created_by), std::move(value)};
+}
+
+std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>& reads) {
+  std::vector<std::optional<Secret>> secrets(reads.size());
+  std::vector<secrets_store::Place> places;
+  for (const Read& read : reads) {
+    NotePlace(read.audit, read.vault, read.path);
+    places.push_back({read.principal.org, read.vault, read.path});
+  }
+  const auto found = Find(places, kShortValue);
+  if (!found) return secrets;
+
+  std::vector<std::optional<Readable>> readable(reads.size());
+  std::vector<crypto::SecretToOpen> to_open;
+  std::vector<size_t> opening;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    auto admitted = Admit(reads[i], found.value()[i]);
+    if (!admitted || admitted.value().limited) continue;
+    readable[i] = std::move(admitted).value();
+    to_open.push_back({readable[i]->sealed.kek, readable[i]->identity, readable[i]->sealed.secret});
+    opening.push_back(i);
+  }
+  auto values = crypto::OpenSecrets(keyring_, to_open);
+  for (size_t n = 0; n < opening.size(); ++n) {
+    if (!values[n]) continue;
+    auto& [grant, identity, about, created_by, limited, sealed] = *readable[opening[n]];
+    secrets[opening[n]] = Secret{std::move(about), std::move(created_by), *std::move(values[n])};
+  }
+  return secrets;
 }
 
 Status Secrets::SpendAccess(const Grant& grant, const crypto::SecretIdentity& identity, AuditDraft& audit) {

@@ -13,19 +13,69 @@ using http::Response;
 // The wildcard has one form whether its slashes came as '/' or as "%2F".
 std::string_view PathOf(const Context& context) { return context.params.find("path")->second; }
 
+Result<Response> AnswerPut(Result<SecretMetadata> written) {
+  if (!written) return written.error();
+  TRY(const auto json, EncodeSecretMetadata(written.value()));
+  return Response::Json(201, DumpJson(json));
+}
+
+Result<Response> AnswerGet(Result<Secret> secret) {
+  if (!secret) return secret.error();
+  TRY(auto body, EncodeSecret(secret.value()));
+  return Response::Json(200, std::move(body));
+}
+
 Result<Response> PutSecret(Secrets& secrets, const Clock& clock, Context& context) {
   TRY(const auto vault, VaultIdOf(context));
   TRY(const auto request, DecodePutSecret(context.request.body, clock.Now()));
-  TRY(const auto written, secrets.Put(context.principal, vault, PathOf(context), request, context.audit));
-  TRY(const auto json, EncodeSecretMetadata(written));
-  return Response::Json(201, DumpJson(json));
+  return AnswerPut(secrets.Put({context.principal, vault, PathOf(context), request, context.audit}));
 }
 
 Result<Response> GetSecret(Secrets& secrets, Context& context) {
   TRY(const auto vault, VaultIdOf(context));
-  TRY(const auto secret, secrets.Get(context.principal, vault, PathOf(context), context.audit));
-  TRY(auto body, EncodeSecret(secret));
-  return Response::Json(200, std::move(body));
+  return AnswerGet(secrets.Get({context.principal, vault, PathOf(context), context.audit}));
+}
+
+// PutSecret for many.
+std::vector<BatchAnswer> PutSecretsTogether(Secrets& secrets, const Clock& clock,
+                                            std::span<Context> contexts) {
+  std::vector<BatchAnswer> answers(contexts.size());
+  std::vector<PutSecretRequest> requests;
+  requests.reserve(contexts.size());
+  std::vector<Secrets::Write> writes;
+  std::vector<size_t> writing;
+  for (size_t i = 0; i < contexts.size(); ++i) {
+    Context& context = contexts[i];
+    const auto vault = VaultIdOf(context);
+    auto request = DecodePutSecret(context.request.body, clock.Now());
+    if (!vault || !request) continue;
+    requests.push_back(std::move(request).value());
+    writes.push_back({context.principal, vault.value(), PathOf(context), requests.back(), context.audit});
+    writing.push_back(i);
+  }
+  auto written = secrets.PutTogether(writes);
+  for (size_t n = 0; n < writing.size(); ++n) {
+    if (written[n]) answers[writing[n]] = AnswerPut(*std::move(written[n]));
+  }
+  return answers;
+}
+
+// GetSecret for many.
+std::vector<BatchAnswer> GetSecretsTogether(Secrets& secrets, std::span<Context> contexts) {
+  std::vector<BatchAnswer> answers(contexts.size());
+  std::vector<Secrets::Read> reads;
+  std::vector<size_t> reading;
+  for (size_t i = 0; i < contexts.size(); ++i) {
+    const auto vault = VaultIdOf(contexts[i]);
+    if (!vault) continue;
+    reads.push_back({contexts[i].principal, vault.value(), PathOf(contexts[i]), contexts[i].audit});
+    reading.push_back(i);
+  }
+  auto found = secrets.GetTogether(reads);
+  for (size_t n = 0; n < reading.size(); ++n) {
+    if (found[n]) answers[reading[n]] = AnswerGet(*std::move(found[n]));
+  }
+  return answers;
 }
 
 Result<Response> DeleteSecret(Secrets& secrets, Context& context) {
@@ -76,12 +126,15 @@ std::vector<Route> SecretRoutes(Secrets& secrets, const Clock& clock) {
        .operation_id = "putSecret",
        .action = "secret.write",
        .max_body = kMaxSecretBodyBytes,
-       .handler = [&secrets, &clock](Context& context) { return PutSecret(secrets, clock, context); }},
+       .handler = [&secrets, &clock](Context& context) { return PutSecret(secrets, clock, context); },
+       .batch = [&secrets, &clock](
+                    std::span<Context> contexts) { return PutSecretsTogether(secrets, clock, contexts); }},
       {.method = Method::kGet,
        .pattern = one,
        .operation_id = "getSecret",
        .action = "secret.read",
-       .handler = bind(GetSecret)},
+       .handler = bind(GetSecret),
+       .batch = [&secrets](std::span<Context> contexts) { return GetSecretsTogether(secrets, contexts); }},
       {.method = Method::kDelete,
        .pattern = one,
        .operation_id = "deleteSecret",

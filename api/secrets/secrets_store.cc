@@ -10,26 +10,37 @@ using schema::Statement;
 // PostgreSQL's planner takes (org, vault) for one row while the tables are young or most vaults small, and
 // then rather walks a whole vault than use the full key it was given. Hence the forms below: a subquery with
 // LIMIT is planned by itself with every column it is given, and an order leaves only the index that has it.
-#define THE_VAULT "(SELECT * FROM vaults WHERE org_id = $1 AND id BETWEEN $2 AND $2 ORDER BY id LIMIT 1) v"
-#define SECRET_AT_PATH                                                                \
-  "(SELECT id, version, deleted_at FROM secrets WHERE org_id = $1 AND vault_id = $2 " \
-  "AND path BETWEEN $3 AND $3 ORDER BY path LIMIT 1) s"
+#define PLACES \
+  "unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS q (org_id, vault_id, path, place) "
+#define VAULT(org, vault)                                                            \
+  "(SELECT * FROM vaults WHERE org_id = " org " AND id BETWEEN " vault " AND " vault \
+  " ORDER BY id LIMIT "                                                              \
+  "1) v"
+#define SECRET_AT(org, vault, path)                                                           \
+  "(SELECT id, version, deleted_at FROM secrets WHERE org_id = " org " AND vault_id = " vault \
+  " AND path BETWEEN " path " AND " path " ORDER BY path LIMIT 1) s"
+#define NEWEST_VERSION(org)                            \
+  "(SELECT * FROM secret_versions WHERE org_id = " org \
+  " AND secret_id = s.id AND version = s.version LIMIT 1) r"
+#define KEK(org, vault, version)                                                                     \
+  "(SELECT * FROM vault_keks WHERE org_id = " org " AND vault_id = " vault " AND version = " version \
+  " LIMIT 1) k"
 
 // LEFT JOINs tell an absent vault (no row) from an absent secret (a row of NULLs) in one round trip.
 constexpr Statement kFindForRead{
     "secrets_find_for_read",
-    "SELECT v.created_by_type, v.created_by, s.id, s.version, s.deleted_at, "
+    "SELECT q.place, v.created_by_type, v.created_by, s.id, s.version, s.deleted_at, "
     "r.type, r.metadata, r.created_at, r.expires_at, r.max_access_count, r.access_count, "
-    "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, r.ciphertext, "
+    "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, "
+    "CASE WHEN octet_length(r.ciphertext) <= $4 THEN r.ciphertext END, "
     "k.root_version, k.blob, k.check_record "
-    "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
-    " ON true "
-    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 "
-    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
-    "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
-    "AND version = r.kek_version LIMIT 1) k ON true",
+    "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
+    "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
+    "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
+    "LEFT JOIN LATERAL " KEK("q.org_id", "q.vault_id", "r.kek_version") " ON true",
     true};
 enum ReadColumn {
+  kPlace,  // counted from 1
   kVaultByType,
   kVaultBy,
   kId,
@@ -58,15 +69,25 @@ constexpr Statement kCountAccess{"secrets_count_access",
 
 constexpr Statement kFindForWrite{
     "secrets_find_for_write",
-    "SELECT v.created_by_type, v.created_by, k.version, k.root_version, k.blob, k.check_record, "
+    "SELECT q.place, v.created_by_type, v.created_by, k.version, k.root_version, k.blob, k.check_record, "
     "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END "
-    "FROM " THE_VAULT " LEFT JOIN LATERAL " SECRET_AT_PATH
-    " ON true "
-    "LEFT JOIN LATERAL (SELECT type FROM secret_versions WHERE org_id = $1 "
-    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true "
-    "LEFT JOIN LATERAL (SELECT * FROM vault_keks WHERE org_id = $1 AND vault_id = $2 "
-    "AND version = v.kek_version LIMIT 1) k ON true",
+    "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
+    "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
+    "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
+    "LEFT JOIN LATERAL " KEK("q.org_id", "q.vault_id", "v.kek_version") " ON true",
     true};
+enum WriteColumn {
+  kBasePlace,
+  kBaseVaultByType,
+  kBaseVaultBy,
+  kBaseKekVersion,
+  kBaseRootVersion,
+  kBaseKekBlob,
+  kBaseKekCheck,
+  kBaseId,
+  kBaseVersion,
+  kBaseType
+};
 
 // A second first write of the path breaks the unique key.
 constexpr Statement kClaimFirst{"secrets_claim_first",
@@ -84,13 +105,32 @@ constexpr Statement kInsertVersion{
     "max_access_count, created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"};
 
-constexpr Statement kSoftDelete{"secrets_soft_delete",
-                                "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 "
-                                "AND id = (SELECT s.id FROM " SECRET_AT_PATH
-                                ") AND deleted_at IS NULL RETURNING id"};
+// The claims and versions of many secrets. One whose place another write has taken, or is taking, is left
+// out: nobody waits for a row here, so neither does a whole batch, and no two batches wait for each other. An
+// expiry at infinity stands for none.
+constexpr Statement kWriteNext{
+    "secrets_write_next",
+    "WITH n AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], "
+    "$6::text[], "
+    "$7::timestamptz[], $8::bigint[], $9::text[], $10::uuid[], $11::timestamptz[], $12::bigint[], "
+    "$13::bytea[], "
+    "$14::bytea[]) AS n (org_id, vault_id, secret_id, version, type, metadata, expires_at, max_access_count, "
+    "created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext)), "
+    "free AS (SELECT s.org_id, s.id FROM n JOIN secrets s ON s.org_id = n.org_id AND s.id = n.secret_id "
+    "AND s.version = n.version - 1 FOR NO KEY UPDATE OF s SKIP LOCKED), "
+    "claimed AS (UPDATE secrets s SET version = s.version + 1, deleted_at = NULL FROM free "
+    "WHERE s.org_id = free.org_id AND s.id = free.id RETURNING s.org_id, s.id) "
+    "INSERT INTO secret_versions (org_id, vault_id, secret_id, version, type, metadata, expires_at, "
+    "max_access_count, created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext) "
+    "SELECT n.org_id, n.vault_id, n.secret_id, n.version, n.type, n.metadata, "
+    "NULLIF(n.expires_at, 'infinity'), n.max_access_count, n.created_by_type, n.created_by, n.created_at, "
+    "n.kek_version, n.sealed_dek, n.ciphertext "
+    "FROM claimed c JOIN n ON n.org_id = c.org_id AND n.secret_id = c.id RETURNING secret_id"};
 
-#undef SECRET_AT_PATH
-#undef THE_VAULT
+constexpr Statement kSoftDelete{
+    "secrets_soft_delete",
+    "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 "
+    "AND id = (SELECT s.id FROM " SECRET_AT("$1", "$2", "$3") ") AND deleted_at IS NULL RETURNING id"};
 
 // The range makes the unique key on the path serve prefix, page and order alike.
 constexpr Statement kList{
@@ -98,13 +138,18 @@ constexpr Statement kList{
     "SELECT s.id, s.path, r.type, s.version, r.metadata, r.created_at, r.expires_at "
     "FROM (SELECT id, path, version FROM secrets WHERE org_id = $1 AND vault_id = $2 AND path > $3 "
     "AND path >= $4 AND path < $5 AND deleted_at IS NULL ORDER BY path LIMIT $6) s "
-    "LEFT JOIN LATERAL (SELECT * FROM secret_versions WHERE org_id = $1 "
-    "AND secret_id = s.id AND version = s.version LIMIT 1) r ON true ORDER BY s.path",
+    "LEFT JOIN LATERAL " NEWEST_VERSION("$1") " ON true ORDER BY s.path",
     true};
 
-PrincipalType TypeAt(const Rows& rows, int column) {
-  return rows.Text(0, column) == crypto::Name(PrincipalType::kAgent) ? PrincipalType::kAgent
-                                                                     : PrincipalType::kUser;
+#undef KEK
+#undef NEWEST_VERSION
+#undef SECRET_AT
+#undef VAULT
+#undef PLACES
+
+PrincipalType TypeAt(const Rows& rows, int row, int column) {
+  return rows.Text(row, column) == crypto::Name(PrincipalType::kAgent) ? PrincipalType::kAgent
+                                                                       : PrincipalType::kUser;
 }
 
 std::optional<Time> TimeAt(const Rows& rows, int row, int column) {
@@ -112,11 +157,37 @@ std::optional<Time> TimeAt(const Rows& rows, int row, int column) {
   return rows.Timestamp(row, column);
 }
 
-uint32_t NumberAt(const Rows& rows, int column) { return static_cast<uint32_t>(rows.Int4(0, column)); }
+uint32_t NumberAt(const Rows& rows, int row, int column) {
+  return static_cast<uint32_t>(rows.Int4(row, column));
+}
 
-Bytes BytesAt(const Rows& rows, int column) {
-  const ByteView view = rows.Blob(0, column);
+Bytes BytesAt(const Rows& rows, int row, int column) {
+  const ByteView view = rows.Blob(row, column);
   return {view.begin(), view.end()};
+}
+
+struct PlaceArrays {
+  explicit PlaceArrays(const std::vector<Place>& places) {
+    std::vector<Uuid> org_ids;
+    std::vector<Uuid> vault_ids;
+    std::vector<std::string> texts;
+    for (const Place& place : places) {
+      org_ids.push_back(place.org.uuid);
+      vault_ids.push_back(place.vault.uuid);
+      texts.emplace_back(place.path);
+    }
+    orgs = schema::Param::UuidArray(org_ids);
+    vaults = schema::Param::UuidArray(vault_ids);
+    paths = schema::Param::TextArray(texts);
+  }
+  schema::Param orgs = std::nullopt;
+  schema::Param vaults = std::nullopt;
+  schema::Param paths = std::nullopt;
+};
+
+// Of the place among those asked for.
+size_t IndexAt(const Rows& rows, int row, int column) {
+  return static_cast<size_t>(rows.Int8(row, column) - 1);
 }
 
 // The least text above all texts with this prefix, in the byte order of paths.
@@ -129,61 +200,69 @@ std::string PrefixEnd(std::string_view prefix) {
 
 }  // namespace
 
-FoundSecret::FoundSecret(Rows rows, const OrgId& org, const VaultId& vault, std::string_view path)
-    : rows_(std::move(rows)), org_(org), vault_(vault), path_(path) {}
+FoundSecret::FoundSecret(std::shared_ptr<const Rows> rows, int row, const Place& place)
+    : rows_(std::move(rows)), row_(row), org_(place.org), vault_(place.vault), path_(place.path) {}
 
 VaultFacts FoundSecret::vault() const {
-  return {org_, vault_, TypeAt(rows_, kVaultByType), rows_.UuidAt(0, kVaultBy)};
+  return {org_, vault_, TypeAt(*rows_, row_, kVaultByType), rows_->UuidAt(row_, kVaultBy)};
 }
 
-bool FoundSecret::exists() const { return !rows_.IsNull(0, kId); }
-bool FoundSecret::deleted() const { return !rows_.IsNull(0, kDeletedAt); }
+bool FoundSecret::exists() const { return !rows_->IsNull(row_, kId); }
+bool FoundSecret::deleted() const { return !rows_->IsNull(row_, kDeletedAt); }
 
 crypto::SecretIdentity FoundSecret::identity() const {
-  crypto::SecretIdentity identity{org_, vault_, rows_.IdAt<SecretId>(0, kId), NumberAt(rows_, kVersion), 0};
-  if (!rows_.IsNull(0, kKekVersion)) identity.kek_version = NumberAt(rows_, kKekVersion);
+  crypto::SecretIdentity identity{org_, vault_, rows_->IdAt<SecretId>(row_, kId),
+                                  NumberAt(*rows_, row_, kVersion), 0};
+  if (!rows_->IsNull(row_, kKekVersion)) identity.kek_version = NumberAt(*rows_, row_, kKekVersion);
   return identity;
 }
 
 Result<SecretMetadata> FoundSecret::About() const {
-  if (rows_.IsNull(0, kType)) return IntegrityFailure("newest version of a secret is missing");
+  if (rows_->IsNull(row_, kType)) return IntegrityFailure("newest version of a secret is missing");
   SecretMetadata about;
-  about.id = rows_.IdAt<SecretId>(0, kId);
+  about.id = rows_->IdAt<SecretId>(row_, kId);
   about.path = path_;
-  about.type = rows_.Text(0, kType);
-  about.version = NumberAt(rows_, kVersion);
-  about.metadata = rows_.Text(0, kMetadata);
-  about.created_at = rows_.Timestamp(0, kCreatedAt);
-  about.expires_at = TimeAt(rows_, 0, kExpiresAt);
+  about.type = rows_->Text(row_, kType);
+  about.version = NumberAt(*rows_, row_, kVersion);
+  about.metadata = rows_->Text(row_, kMetadata);
+  about.created_at = rows_->Timestamp(row_, kCreatedAt);
+  about.expires_at = TimeAt(*rows_, row_, kExpiresAt);
   return about;
 }
 
 std::string FoundSecret::created_by() const {
-  return std::string(rows_.Text(0, kByType)) + ":" + FormatUuid(rows_.UuidAt(0, kBy));
+  return std::string(rows_->Text(row_, kByType)) + ":" + FormatUuid(rows_->UuidAt(row_, kBy));
 }
 
-bool FoundSecret::limited() const { return rows_.Int4(0, kMaxAccessCount) > 0; }
+bool FoundSecret::limited() const { return rows_->Int4(row_, kMaxAccessCount) > 0; }
 
 bool FoundSecret::used_up() const {
-  return limited() && rows_.Int4(0, kAccessCount) >= rows_.Int4(0, kMaxAccessCount);
+  return limited() && rows_->Int4(row_, kAccessCount) >= rows_->Int4(row_, kMaxAccessCount);
 }
 
 Result<FoundSecret::Sealed> FoundSecret::Unlock(const Grant& grant) const {
   if (!(grant.org() == org_ && grant.vault() == vault_)) return Internal("grant is for another vault");
-  if (rows_.IsNull(0, kCiphertext)) return IntegrityFailure("newest version of a secret is missing");
-  if (rows_.IsNull(0, kKekBlob)) return IntegrityFailure("KEK of a secret version is missing");
-  return Sealed{{{org_, vault_, NumberAt(rows_, kKekVersion)},
-                 NumberAt(rows_, kRootVersion),
-                 BytesAt(rows_, kKekBlob),
-                 BytesAt(rows_, kKekCheck)},
-                {{BytesAt(rows_, kSealedDek)}, BytesAt(rows_, kCiphertext)}};
+  if (rows_->IsNull(row_, kCiphertext)) return IntegrityFailure("newest version of a secret is missing");
+  if (rows_->IsNull(row_, kKekBlob)) return IntegrityFailure("KEK of a secret version is missing");
+  return Sealed{{{org_, vault_, NumberAt(*rows_, row_, kKekVersion)},
+                 NumberAt(*rows_, row_, kRootVersion),
+                 BytesAt(*rows_, row_, kKekBlob),
+                 BytesAt(*rows_, row_, kKekCheck)},
+                {{BytesAt(*rows_, row_, kSealedDek)}, BytesAt(*rows_, row_, kCiphertext)}};
 }
 
-Result<std::optional<FoundSecret>> FindForRead(Connection& connection, const OrgId& org, const VaultId& vault,
-                                               std::string_view path) {
-  TRY(auto rows, connection.Run(kFindForRead, {org, vault, path}));
-  if (rows.empty()) return std::nullopt;
-  return FoundSecret(std::move(rows), org, vault, path);
+Result<std::vector<std::optional<FoundSecret>>> FindForRead(Connection& connection,
+                                                            const std::vector<Place>& places,
+                                                            int32_t max_ciphertext) {
+  const PlaceArrays q(places);
+  TRY(auto result, connection.Run(kFindForRead, {q.orgs, q.vaults, q.paths, max_ciphertext}));
+  const auto rows = std::make_shared<const Rows>(std::move(result));
+  std::vector<std::optional<FoundSecret>> found(places.size());
+  for (int row = 0; row < rows->size(); ++row) {
+    const size_t index = IndexAt(*rows, row, kPlace);
+    found.at(index).emplace(rows, row, places[index]);
+  }
+  return found;
 }
 
 Result<bool> CountAccess(Connection& connection, const Grant& grant, const crypto::SecretIdentity& identity) {
@@ -191,21 +270,30 @@ Result<bool> CountAccess(Connection& connection, const Grant& grant, const crypt
   return rows.affected() == 1;
 }
 
-Result<std::optional<WriteBase>> FindForWrite(Connection& connection, const OrgId& org, const VaultId& vault,
-                                              std::string_view path) {
-  TRY(const auto rows, connection.Run(kFindForWrite, {org, vault, path}));
-  if (rows.empty()) return std::nullopt;
-  WriteBase base;
-  base.vault = {org, vault, TypeAt(rows, 0), rows.UuidAt(0, 1)};
-  if (!rows.IsNull(0, 2)) {
-    base.kek = crypto::WrappedKek{
-        {org, vault, NumberAt(rows, 2)}, NumberAt(rows, 3), BytesAt(rows, 4), BytesAt(rows, 5)};
+Result<std::vector<std::optional<WriteBase>>> FindForWrite(Connection& connection,
+                                                           const std::vector<Place>& places) {
+  const PlaceArrays q(places);
+  TRY(const auto rows, connection.Run(kFindForWrite, {q.orgs, q.vaults, q.paths}));
+  std::vector<std::optional<WriteBase>> bases(places.size());
+  for (int row = 0; row < rows.size(); ++row) {
+    const size_t index = IndexAt(rows, row, kBasePlace);
+    const Place& place = places.at(index);
+    WriteBase& base = bases[index].emplace();
+    base.vault = {place.org, place.vault, TypeAt(rows, row, kBaseVaultByType),
+                  rows.UuidAt(row, kBaseVaultBy)};
+    if (!rows.IsNull(row, kBaseKekVersion)) {
+      base.kek = crypto::WrappedKek{{place.org, place.vault, NumberAt(rows, row, kBaseKekVersion)},
+                                    NumberAt(rows, row, kBaseRootVersion),
+                                    BytesAt(rows, row, kBaseKekBlob),
+                                    BytesAt(rows, row, kBaseKekCheck)};
+    }
+    if (!rows.IsNull(row, kBaseId)) {
+      base.previous = WriteBase::Previous{rows.IdAt<SecretId>(row, kBaseId),
+                                          NumberAt(rows, row, kBaseVersion), std::nullopt};
+      if (!rows.IsNull(row, kBaseType)) base.previous->type = std::string(rows.Text(row, kBaseType));
+    }
   }
-  if (!rows.IsNull(0, 6)) {
-    base.previous = WriteBase::Previous{rows.IdAt<SecretId>(0, 6), NumberAt(rows, 7), std::nullopt};
-    if (!rows.IsNull(0, 8)) base.previous->type = std::string(rows.Text(0, 8));
-  }
-  return base;
+  return bases;
 }
 
 Connection::Call Claim(const Grant& grant, const NewVersion& version, std::string_view path) {
@@ -222,6 +310,41 @@ Connection::Call InsertVersion(const Grant& grant, const NewVersion& version) {
            version.request.metadata, version.request.expires_at, version.request.max_access_count,
            crypto::Name(version.created_by_type), version.created_by, version.created_at,
            version.identity.kek_version, version.sealed.dek.bytes, version.sealed.ciphertext}};
+}
+
+Result<std::set<SecretId>> WriteNext(Connection& connection, const std::vector<Granted>& versions) {
+  using schema::Param;
+  std::vector<Uuid> orgs, vaults, secrets, authors;
+  std::vector<int64_t> numbers, limits, kek_versions;
+  std::vector<std::string> types, metadata, author_types;
+  std::vector<Time> expiries, times;
+  std::vector<Bytes> deks, ciphertexts;
+  for (const auto& [grant, version] : versions) {
+    orgs.push_back(grant.org().uuid);
+    vaults.push_back(grant.vault().uuid);
+    secrets.push_back(version.identity.secret.uuid);
+    numbers.push_back(version.identity.version);
+    types.push_back(version.type);
+    metadata.push_back(version.request.metadata);
+    expiries.push_back(version.request.expires_at.value_or(Time::max()));
+    limits.push_back(version.request.max_access_count);
+    author_types.emplace_back(crypto::Name(version.created_by_type));
+    authors.push_back(version.created_by);
+    times.push_back(version.created_at);
+    kek_versions.push_back(version.identity.kek_version);
+    deks.push_back(version.sealed.dek.bytes);
+    ciphertexts.push_back(version.sealed.ciphertext);
+  }
+  TRY(const auto rows,
+      connection.Run(kWriteNext,
+                     {Param::UuidArray(orgs), Param::UuidArray(vaults), Param::UuidArray(secrets),
+                      Param::Int8Array(numbers), Param::TextArray(types), Param::TextArray(metadata),
+                      Param::TimeArray(expiries), Param::Int8Array(limits), Param::TextArray(author_types),
+                      Param::UuidArray(authors), Param::TimeArray(times), Param::Int8Array(kek_versions),
+                      Param::ByteaArray(deks), Param::ByteaArray(ciphertexts)}));
+  std::set<SecretId> written;
+  for (int row = 0; row < rows.size(); ++row) written.insert(rows.IdAt<SecretId>(row, 0));
+  return written;
 }
 
 Result<std::optional<SecretId>> SoftDelete(Connection& connection, const Grant& grant, std::string_view path,

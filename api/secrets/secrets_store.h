@@ -2,8 +2,11 @@
 // Every SQL statement on `secrets` and `secret_versions`. org_id is in each WHERE; a sealed value is handed
 // out or taken in only against a Grant for its vault.
 
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/access/authorize.h"
@@ -13,10 +16,16 @@
 
 namespace claviger::api::secrets_store {
 
-// What one SELECT finds for a read: the vault and, if the path was ever written, its newest version.
+struct Place {
+  OrgId org;
+  VaultId vault;
+  std::string_view path;
+};
+
+// What a read finds at a place: the vault and, if the path was ever written, its newest version.
 class FoundSecret {
  public:
-  FoundSecret(schema::Rows rows, const OrgId& org, const VaultId& vault, std::string_view path);
+  FoundSecret(std::shared_ptr<const schema::Rows> rows, int row, const Place& place);
 
   VaultFacts vault() const;
   bool exists() const;
@@ -38,14 +47,17 @@ class FoundSecret {
   Result<Sealed> Unlock(const Grant& grant) const;
 
  private:
-  schema::Rows rows_;
+  std::shared_ptr<const schema::Rows> rows_;
+  int row_;
   OrgId org_;
   VaultId vault_;
   std::string path_;
 };
-// nullopt if the organisation has no such vault.
-Result<std::optional<FoundSecret>> FindForRead(schema::Connection& connection, const OrgId& org,
-                                               const VaultId& vault, std::string_view path);
+// One answer for each place, in their order, in one round trip: nullopt if the organisation has no such
+// vault. A ciphertext of more than `max_ciphertext` bytes stays in the database, and Unlock fails for it.
+Result<std::vector<std::optional<FoundSecret>>> FindForRead(schema::Connection& connection,
+                                                            const std::vector<Place>& places,
+                                                            int32_t max_ciphertext);
 
 // One more read of a version with max_access_count; false if it is used up.
 Result<bool> CountAccess(schema::Connection& connection, const Grant& grant,
@@ -62,9 +74,9 @@ struct WriteBase {
   };
   std::optional<Previous> previous;
 };
-// nullopt if the organisation has no such vault.
-Result<std::optional<WriteBase>> FindForWrite(schema::Connection& connection, const OrgId& org,
-                                              const VaultId& vault, std::string_view path);
+// One answer for each place, in their order: nullopt if the organisation has no such vault.
+Result<std::vector<std::optional<WriteBase>>> FindForWrite(schema::Connection& connection,
+                                                           const std::vector<Place>& places);
 
 struct NewVersion {
   crypto::SecretIdentity identity;
@@ -79,6 +91,14 @@ struct NewVersion {
 // written meanwhile, or the vault is gone, one of them gives kConflict and neither takes effect.
 schema::Connection::Call Claim(const Grant& grant, const NewVersion& version, std::string_view path);
 schema::Connection::Call InsertVersion(const Grant& grant, const NewVersion& version);
+
+// Many next versions, each of another secret. Returns the secrets that were written: at the others another
+// write came first.
+struct Granted {
+  const Grant& grant;
+  const NewVersion& version;
+};
+Result<std::set<SecretId>> WriteNext(schema::Connection& connection, const std::vector<Granted>& versions);
 
 // The secret's id; nullopt if it does not exist or is deleted already.
 Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const Grant& grant,

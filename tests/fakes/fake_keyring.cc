@@ -143,6 +143,25 @@ Result<Dek> FakeKeyring::OpenDek(const WrappedKek& kek, const SealedDek& sealed,
   return Dek{std::move(dek)};
 }
 
+std::vector<std::optional<FakeKeyring::NewDek>> FakeKeyring::GenerateDeks(
+    const std::vector<DekToMake>& deks) {
+  std::vector<std::optional<NewDek>> made;
+  for (const auto& [kek, aad] : deks) {
+    auto dek = GenerateDek(kek, aad);
+    made.push_back(dek ? std::optional<NewDek>(std::move(dek).value()) : std::nullopt);
+  }
+  return made;
+}
+
+std::vector<std::optional<Dek>> FakeKeyring::OpenDeks(const std::vector<DekToOpen>& deks) {
+  std::vector<std::optional<Dek>> opened;
+  for (const auto& [kek, sealed, aad] : deks) {
+    auto dek = OpenDek(kek, sealed, aad);
+    opened.push_back(dek ? std::optional<Dek>(std::move(dek).value()) : std::nullopt);
+  }
+  return opened;
+}
+
 void FakeKeyring::ForgetKeks(const OrgId&, const VaultId& vault) {
   const std::lock_guard lock(mutex_);
   ++forgotten_[vault];

@@ -22,6 +22,8 @@ class FakeKeyring final : public crypto::Keyring {
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
+  std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;

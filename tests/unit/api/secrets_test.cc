@@ -23,7 +23,7 @@ struct Fixture : Database {
     auto draft = Draft();
     PutSecretRequest request;
     request.value = SecretBytes(value);
-    return secrets.Put(who, vault, path, request, draft);
+    return secrets.Put({who, vault, path, request, draft});
   }
   // Of the same organisation, where only the creator of a vault may write into it.
   Principal Colleague() {
