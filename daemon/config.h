@@ -59,8 +59,9 @@ struct Config {
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;
+  // Threads that read and write secrets, many requests at a time. Default: 2.
   uint32_t batchers = 2;
-  // Requests that may wait for one; beyond it 503. Default: 1024.
+  // Requests that may wait for each of these two pools; beyond it 503. Default: 1024.
   uint32_t worker_queue = 1024;
   // Threads for Argon2. Default: 2.
   uint32_t hashers = 2;
