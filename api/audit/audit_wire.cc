@@ -32,7 +32,7 @@ std::string EncodePage(std::string_view name, const std::vector<Element>& elemen
 }
 
 Result<ExportPage> DecodePage(std::string_view body, std::string_view name, std::string_view number) {
-  TRYV(ParseJsonObject(body, kPageLimits));
+  TRYV(ParseJson(body, kPageLimits));
   // Read once more keeping the order of members: a line has one spelling, the writer's.
   const auto json = nlohmann::ordered_json::parse(body);
   const auto elements = json.find(name);
