@@ -58,8 +58,9 @@ Status MergeFile(Values& values, const po::options_description& options, const s
     std::istringstream stream(text);
     Merge(values, po::parse_config_file(stream, options));
   } catch (const po::error&) {
+    // The library takes the empty name for every key at once.
     return FileFault(path, text, [&](const std::string& name) {
-      return options.find_nothrow(name, /*approx=*/false) != nullptr;
+      return !name.empty() && options.find_nothrow(name, /*approx=*/false) != nullptr;
     });
   }
   return Ok();

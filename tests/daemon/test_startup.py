@@ -120,6 +120,13 @@ def test_an_unknown_key_in_the_file(installation):
     refused(installation.run("run", hsm__pinfile="/x"), CONFIG, "hsm.pinfile")
 
 
+@pytest.mark.parametrize("line", ["= x", "=", "x"])
+def test_a_first_line_without_sense(installation, tmp_path, line):
+    config = installation.write_config(tmp_path / "senseless.conf")
+    config.write_text(f"{line}\n{config.read_text()}")
+    refused(installation.run("run", config=config), CONFIG, str(config))
+
+
 @pytest.mark.parametrize("line", ["{}", "{} = x", "x = {}", "[{}", "pin={}", "{}=", "--{}"])
 def test_a_secret_pasted_into_the_file_is_not_repeated(installation, tmp_path, line):
     secret = secrets.token_hex(16)
