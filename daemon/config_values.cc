@@ -11,6 +11,9 @@ struct Word {
   std::string_view text;
   T value;
 };
+template <class T>
+Word(const char*, T) -> Word<T>;  // clang 14 deduces no aggregate without it
+
 constexpr std::array kLogLevels{Word{"debug", LogLevel::kDebug}, Word{"info", LogLevel::kInfo},
                                 Word{"warn", LogLevel::kWarn}, Word{"error", LogLevel::kError}};
 constexpr std::array kMemoryLocks{Word{"off", MemoryLock::kOff}, Word{"auto", MemoryLock::kAuto},

@@ -1,9 +1,8 @@
-#include <algorithm>
-#include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "api/audit/audit.h"
+#include "api/audit/audit_query.h"
 
 namespace claviger::api {
 namespace {
@@ -12,65 +11,9 @@ using http::Method;
 using http::Response;
 
 constexpr int64_t kMaxNumber = std::numeric_limits<int64_t>::max();
-constexpr size_t kMaxFilterBytes = 1024;
-
-Error BadParameter(std::string_view name, std::string_view rule) {
-  return Invalid("Parameter '" + std::string(name) + "' " + std::string(rule));
-}
-
-// A whole number, clamped to the range.
-Result<int64_t> ReadNumber(const http::Request& request, std::string_view name, int64_t min, int64_t max,
-                           int64_t fallback) {
-  const auto text = request.Query(name);
-  if (!text) return fallback;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (end != text->data() + text->size() || error == std::errc::invalid_argument) {
-    return BadParameter(name, "must be a whole number");
-  }
-  if (error == std::errc::result_out_of_range) number = text->front() == '-' ? min : max;
-  return std::clamp(number, min, max);
-}
-
-Result<std::optional<Time>> ReadTime(const http::Request& request, std::string_view name) {
-  const auto text = request.Query(name);
-  if (!text) return std::optional<Time>();
-  const auto time = ParseTime(*text);
-  if (!time) return BadParameter(name, "must be a time such as 2026-02-27T12:00:00Z");
-  return time;
-}
-
-Result<std::optional<std::string>> ReadText(const http::Request& request, std::string_view name) {
-  const auto text = request.Query(name);
-  if (!text) return std::optional<std::string>();
-  const bool plain = std::none_of(text->begin(), text->end(),
-                                  [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7F; });
-  if (!plain || text->size() > kMaxFilterBytes || !IsUtf8(*text)) return BadParameter(name, "is malformed");
-  return std::optional<std::string>(*text);
-}
-
-Result<AuditEventFilter> ReadFilter(const http::Request& request) {
-  AuditEventFilter filter;
-  TRY(filter.resource_id, ReadText(request, "resource_id"));
-  TRY(filter.actor_id, ReadText(request, "actor_id"));
-  if (filter.actor_id) {
-    const auto id = ParseUuid(*filter.actor_id);
-    if (!id) return BadParameter("actor_id", "must be a UUID");
-    filter.actor_id = FormatUuid(*id);
-  }
-  TRY(filter.action, ReadText(request, "action"));
-  TRY(filter.from, ReadTime(request, "from"));
-  TRY(filter.to, ReadTime(request, "to"));
-  TRY(filter.limit, ReadNumber(request, "limit", 1, kMaxEvents, kDefaultEvents));
-  TRY(filter.offset, ReadNumber(request, "offset", 0, kMaxNumber, 0));
-  if (filter.offset > kMaxEventOffset) {
-    return BadParameter("offset", "is at most 100000; narrow the times instead");
-  }
-  return filter;
-}
 
 Result<Response> QueryAuditEvents(AuditTrail& trail, Context& context) {
-  TRY(auto filter, ReadFilter(context.request));
+  TRY(auto filter, ReadEventFilter(context.request));
   TRY(const auto events, trail.Events(context.principal, std::move(filter)));
   context.audit.AddDetail("count", static_cast<int64_t>(events.size()));
   return Response::Json(200, DumpJson(EncodeAuditEvents(events)));
