@@ -51,6 +51,8 @@ using VaultId = Id<struct VaultTag>;
 using SecretId = Id<struct SecretTag>;
 using EventId = Id<struct EventTag>;
 using TokenId = Id<struct TokenTag>;  // `jti`
+using AgentId = Id<struct AgentTag>;
+using KeyId = Id<struct KeyTag>;  // a personal API key
 
 }  // namespace claviger
 

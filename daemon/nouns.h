@@ -22,6 +22,7 @@ struct NounParts {
   const Clock& clock;
   Random& random;
   crypto::Keyring& keyring;
+  const crypto::WrappedKek& system_kek;
   schema::Pool& pool;
   api::Authenticator& authenticator;
   api::AuditLog& audit;

@@ -147,6 +147,11 @@ void Authenticator::ForgetUser(const UserId& user) {
   std::erase_if(entries_, [&](const auto& entry) { return entry.second.principal.id == user.uuid; });
 }
 
+void Authenticator::Forget(std::string_view kind, const Uuid& id) {
+  if (kind == "user") ForgetUser(UserId{id});
+  if (kind == "token") ForgetToken(TokenId{id});
+}
+
 void Authenticator::ForgetAll() {
   const std::lock_guard lock(mutex_);
   ++epoch_;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "api/access/change_feed.h"
 #include "api/access/principal.h"
 #include "api/http/message.h"
 #include "base/clock.h"
@@ -21,10 +22,9 @@
 
 namespace claviger::api {
 
-class Authenticator {
+class Authenticator : public ChangeListener {
  public:
   Authenticator(schema::Pool& pool, const Clock& clock, const crypto::TokenVerifier& verifier);
-  virtual ~Authenticator() = default;
 
   // kUnauthenticated with the one public text for every fault of the credential; kUnavailable if it cannot be
   // known. Blocks on the database when the cache does not know: worker threads only.
@@ -33,12 +33,13 @@ class Authenticator {
   // The same from the cache alone, without blocking; nullopt if it takes more to know.
   virtual std::optional<Principal> Recall(const http::Request& request);
 
-  // Called by the node that makes a change after its commit and before it answers, and by the change feed.
+  // Called by the node that makes a change after its commit and before it answers.
   void ForgetToken(const TokenId& token);
   void ForgetUser(const UserId& user);
-  void ForgetAll();
-  // The change feed's heartbeat: caches are believed until `until` (steady clock).
-  void TrustUntil(SteadyTime until);
+
+  void Forget(std::string_view kind, const Uuid& id) override;
+  void ForgetAll() override;
+  void TrustUntil(SteadyTime until) override;
 
  private:
   struct Entry {

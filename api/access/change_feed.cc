@@ -38,9 +38,12 @@ schema::PgConfig WithPollTimeouts(schema::PgConfig config) {
 
 schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id) { return {kAppend, {kind, id}}; }
 
-ChangeFeed::ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock,
+ChangeFeed::ChangeFeed(schema::PgConfig config, std::vector<ChangeListener*> listeners, const Clock& clock,
                        const Log& log)
-    : config_(WithPollTimeouts(std::move(config))), authenticator_(authenticator), clock_(clock), log_(log) {}
+    : config_(WithPollTimeouts(std::move(config))),
+      listeners_(std::move(listeners)),
+      clock_(clock),
+      log_(log) {}
 
 ChangeFeed::~ChangeFeed() {
   {
@@ -62,7 +65,7 @@ Status ChangeFeed::PollOnce() {
     connection_.reset();
     return polled;
   }
-  authenticator_.TrustUntil(start + kTrust);
+  for (ChangeListener* listener : listeners_) listener->TrustUntil(start + kTrust);
   return Ok();
 }
 
@@ -77,7 +80,9 @@ Status ChangeFeed::Poll() {
   for (int i = 0; i < rows.size(); ++i) {
     if (rows.IsNull(i, 1)) continue;
     Change change{std::string(rows.Text(i, 1)), std::string(rows.Text(i, 2)), rows.UuidAt(i, 3)};
-    if (!applied_.contains(change)) Apply(change);
+    if (!applied_.contains(change)) {
+      for (ChangeListener* listener : listeners_) listener->Forget(change.kind, change.id);
+    }
     changes.insert(std::move(change));
   }
   horizon_ = rows.Text(0, 0);
@@ -89,13 +94,8 @@ Status ChangeFeed::Poll() {
 Status ChangeFeed::StartFromNow() {
   TRY(const auto rows, connection_->Run(kHorizon, {}));
   horizon_ = rows.Text(0, 0);
-  authenticator_.ForgetAll();
+  for (ChangeListener* listener : listeners_) listener->ForgetAll();
   return Ok();
-}
-
-void ChangeFeed::Apply(const Change& change) {
-  if (change.kind == "user") authenticator_.ForgetUser(UserId{change.id});
-  if (change.kind == "token") authenticator_.ForgetToken(TokenId{change.id});
 }
 
 void ChangeFeed::Prune() {

@@ -1,30 +1,46 @@
 #pragma once
 // Reads change_log: what this node's caches must forget. Polls every 250 ms (NOTIFY is only a hint); each
-// successful poll extends the authenticator's trust in its cache by one second from the poll's start.
+// successful poll extends the caches' trust in themselves by one second from the poll's start.
 
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
+#include <vector>
 
-#include "api/access/authenticator.h"
+#include "base/clock.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api {
 
-// For a transaction that changes what other nodes may have cached. `kind`: "user" or "token".
+// A cache of what the database says. It may be believed only while it is fresh.
+class ChangeListener {
+ public:
+  virtual ~ChangeListener() = default;
+  // `kind` as in change_log; kinds that a cache holds nothing of are passed over.
+  virtual void Forget(std::string_view kind, const Uuid& id) = 0;
+  virtual void ForgetAll() = 0;
+  // The feed's heartbeat: what is cached may be believed until `until` (steady clock).
+  virtual void TrustUntil(SteadyTime until) = 0;
+};
+
+// For a transaction that changes what other nodes may have cached. `kind`: "user", "token", "key", "agent" or
+// "org" (what belongs to an organisation as a whole).
 schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id);
 
 class ChangeFeed {
  public:
-  ChangeFeed(schema::PgConfig config, Authenticator& authenticator, const Clock& clock, const Log& log);
+  ChangeFeed(schema::PgConfig config, std::vector<ChangeListener*> listeners, const Clock& clock,
+             const Log& log);
   ~ChangeFeed();
   void Start();
-  // One poll. Public for tests. The first one makes the authenticator forget all.
+  // One poll. Public for tests. The first one makes the caches forget all.
   Status PollOnce();
 
  private:
@@ -39,12 +55,11 @@ class ChangeFeed {
   void Loop();
   Status Poll();
   Status StartFromNow();
-  void Apply(const Change& change);
   // Removes what no node can need any more.
   void Prune();
 
   schema::PgConfig config_;
-  Authenticator& authenticator_;
+  const std::vector<ChangeListener*> listeners_;
   const Clock& clock_;
   const Log& log_;
   std::unique_ptr<schema::Connection> connection_;

@@ -19,7 +19,7 @@ struct Fixture : Database {
 
   crypto::TokenVerifier verifier = Verifier();
   Authenticator authenticator{pool, clock, verifier};
-  ChangeFeed feed{config, authenticator, clock, QuietLog()};
+  ChangeFeed feed{config, {&authenticator}, clock, QuietLog()};
   Principal user;
   crypto::TokenClaims claims;
   std::string token;
@@ -108,7 +108,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(Fixture, "a running feed keeps the cache trusted and applies changes") {
-  ChangeFeed running(config, authenticator, clock, QuietLog());
+  ChangeFeed running(config, {&authenticator}, clock, QuietLog());
   REQUIRE(Knows());
   running.Start();
   auto elsewhere = Connect("claviger_app", name);
