@@ -165,20 +165,23 @@ void Pipeline::RunTogether(const Route& route, std::span<Job* const> jobs) {
   auto answers = CallBatchHandler(route, contexts);
   for (size_t i = 0; i < attempts.size(); ++i) {
     Job& job = *attempts[i].job;
-    if (!answers[i]) {
-      RunAlone(job);
+    const AuditDraft& draft = attempts[i].draft;
+    if (answers[i]) {
+      Deliver(job, draft, Settle(route, job.request, *std::move(answers[i])));
+    } else if (draft.committed()) {
+      Deliver(job, draft, Settle(route, job.request, Internal("a batch broke off after its commit")));
     } else {
-      Deliver(job, attempts[i].draft, Settle(route, job.request, *std::move(answers[i])));
+      RunAlone(job);
     }
   }
 }
 
-// A batch that throws, for want of memory say, says nothing of any one request.
+// A batch that throws, for want of memory say, says nothing of any one request but what is committed.
 std::vector<BatchAnswer> Pipeline::CallBatchHandler(const Route& route, std::span<Context> contexts) {
   try {
     auto answers = route.batch(contexts);
     if (answers.size() == contexts.size()) return answers;
-  } catch (const std::exception&) {
+  } catch (...) {
   }
   return std::vector<BatchAnswer>(contexts.size());
 }

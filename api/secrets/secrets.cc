@@ -120,8 +120,9 @@ Result<std::vector<std::optional<secrets_store::WriteBase>>> Secrets::FindBases(
 std::vector<std::optional<Result<SecretMetadata>>> Secrets::PutTogether(const std::vector<Write>& writes) {
   std::vector<std::optional<Result<SecretMetadata>>> answers(writes.size());
   const auto plans = PlanTogether(writes);
+  if (plans.empty()) return answers;
   auto lease = pool_.Acquire();
-  if (plans.empty() || !lease) return answers;
+  if (!lease) return answers;
 
   const auto written = CommitTogether(*lease.value(), plans);
   // A connection lost meanwhile leaves the outcome unknown: trying again could write twice.
@@ -131,7 +132,6 @@ std::vector<std::optional<Result<SecretMetadata>>> Secrets::PutTogether(const st
     if (!written) {
       answer = written.error();
     } else if (written.value().contains(plan.version.identity.secret)) {
-      plan.write->audit.MarkCommitted();
       answer = About(plan.version, plan.write->path);
     }
   }
@@ -183,6 +183,10 @@ Result<std::set<SecretId>> Secrets::CommitTogether(schema::Connection& connectio
   }
   TRYV(audit_.Insert(connection, records));
   TRYV(transaction.Commit());
+  // Before anything else can go wrong: what is marked is never written again.
+  for (const Planned& plan : plans) {
+    if (written.contains(plan.version.identity.secret)) plan.write->audit.MarkCommitted();
+  }
   return written;
 }
 
