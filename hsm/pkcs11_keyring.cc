@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "crypto/random.h"
@@ -33,30 +34,35 @@ class Series final : public Call {
   // So many take as long as a visit should: one, if the HSM is slow, so that its sessions work side by side.
   size_t BestLength() const {
     const auto took = std::max(took_, std::chrono::nanoseconds(1));
-    return std::clamp<size_t>(results.size() * kVisit.count() / took.count(), 1, kMaxLength);
+    return std::clamp<size_t>(tried_ * kVisit.count() / took.count(), 1, kMaxLength);
   }
 
  private:
   static constexpr std::chrono::nanoseconds kVisit = std::chrono::microseconds(400);
+  // After that no further operation begins: an HSM that has become slow must not pass for one that hangs.
+  static constexpr std::chrono::nanoseconds kLongVisit = std::chrono::milliseconds(50);
   static constexpr size_t kMaxLength = 32;
   void Execute() override {
     const auto begun = std::chrono::steady_clock::now();
     results.resize(operations_.size());
-    for (size_t i = 0; i < operations_.size(); ++i) {
-      auto outcome = operations_[i](*connection_);
+    bool worth_trying = true;
+    while (worth_trying && tried_ < operations_.size() && took_ < kLongVisit) {
+      auto outcome = operations_[tried_](*connection_);
       if (outcome) {
-        results[i] = std::move(outcome).value();
-      } else if (outcome.error().remedy != Remedy::kIntegrity) {
-        break;  // not the fault of this one alone
+        results[tried_] = std::move(outcome).value();
+      } else {
+        worth_trying = outcome.error().remedy == Remedy::kIntegrity;  // else not the fault of this one alone
       }
+      ++tried_;
+      took_ = std::chrono::steady_clock::now() - begun;
     }
-    took_ = std::chrono::steady_clock::now() - begun;
     operations_.clear();
     connection_.reset();
   }
 
   Supervisor::ConnectionPtr connection_;
   std::vector<Operation<T>> operations_;
+  size_t tried_ = 0;
   std::chrono::nanoseconds took_{};
 };
 
@@ -227,6 +233,7 @@ Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const 
 template <class T>
 std::vector<std::optional<T>> Pkcs11Keyring::TryAll(std::vector<Operation<T>> operations) {
   std::vector<std::optional<T>> results(operations.size());
+  if (operations.empty()) return results;
   const SteadyTime deadline = Deadline();
   const auto connection = supervisor_.Current(deadline);
   if (!connection) return results;
@@ -248,7 +255,7 @@ std::vector<std::optional<T>> Pkcs11Keyring::TryAll(std::vector<Operation<T>> op
     if (ending != CallPool::Ending::kDone) continue;
     std::move(calls[n]->results.begin(), calls[n]->results.end(),
               results.begin() + static_cast<ptrdiff_t>(n * length));
-    series_length_ = (3 * length + calls[n]->BestLength() + 3) / 4;
+    series_length_ = std::midpoint(calls[n]->BestLength(), length);  // rounds to the first, so it gets there
   }
   return results;
 }

@@ -97,6 +97,65 @@ TEST_CASE("A full queue refuses at once, except what goes first") {
   CHECK(first->done());
 }
 
+TEST_CASE("Calls that are started before any is awaited run side by side") {
+  CallPool pool({3, 4});
+  const auto meeting = std::make_shared<std::latch>(3);
+  std::vector<std::shared_ptr<CallFor<int>>> calls;
+  for (int i = 0; i < 3; ++i) {
+    calls.push_back(std::make_shared<CallFor<int>>([meeting, i] { return meeting->arrive_and_wait(), i; }));
+    REQUIRE(pool.Start(calls.back()));
+  }
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(pool.Await(calls[i], Ample(), Ample()) == Ending::kDone);
+    CHECK(calls[i]->Take() == i);
+  }
+}
+
+TEST_CASE("Started calls may be awaited in any order") {
+  CallPool pool({2, 4});
+  Stuck stuck;
+  const auto quick = Answering(2);
+  REQUIRE(pool.Start(stuck.call));
+  REQUIRE(pool.Start(quick));
+  CHECK(pool.Await(quick, Ample(), Ample()) == Ending::kDone);
+  stuck.exit->count_down();
+  CHECK(pool.Await(stuck.call, Ample(), Ample()) == Ending::kDone);
+}
+
+TEST_CASE("A full queue starts nothing, and what it holds is done") {
+  CallPool pool({1, 1});
+  Stuck stuck;
+  REQUIRE(pool.Start(stuck.call));
+  stuck.entered->wait();
+  const auto waiting = Answering(1), refused = Answering(2);
+  REQUIRE(pool.Start(waiting));
+  CHECK_FALSE(pool.Start(refused));
+  stuck.exit->count_down();
+  CHECK(pool.Await(waiting, Ample(), Ample()) == Ending::kDone);
+  CHECK(pool.Await(stuck.call, Ample(), Ample()) == Ending::kDone);
+  CHECK_FALSE(refused->done());
+}
+
+TEST_CASE("Of several started calls each is withdrawn or given up for itself") {
+  CallPool pool({2, 4});
+  std::vector<Stuck> stuck(2);
+  for (Stuck& one : stuck) {
+    REQUIRE(pool.Start(one.call));
+    one.entered->wait();
+  }
+  std::atomic<bool> ran{false};
+  const auto late = std::make_shared<CallFor<int>>([&ran] { return ran = true, 1; });
+  REQUIRE(pool.Start(late));
+  CHECK(pool.Await(stuck[0].call, Ample(), In(20)) == Ending::kHung);
+  CHECK(pool.hung() == 1);
+  CHECK(pool.Await(late, In(0), Ample()) == Ending::kBusy);
+  stuck[0].exit->count_down();
+  stuck[1].exit->count_down();
+  CHECK(pool.Await(stuck[1].call, Ample(), Ample()) == Ending::kDone);
+  CHECK(pool.Run(Answering(1), Ample(), Ample()) == Ending::kDone);
+  CHECK_FALSE(ran);
+}
+
 TEST_CASE("A call that runs alone waits for the others and keeps them out") {
   CallPool pool({4, 64});
   std::atomic<int> inside{0};

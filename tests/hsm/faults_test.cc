@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
@@ -23,6 +24,42 @@ template <class T>
 bool Is(const Result<T>& result, ErrorKind kind) {
   return !result && result.error().kind == kind;
 }
+
+// Data keys of one vault that are opened or made together.
+struct BatchFixture : FaultFixture {
+  void ReopenQuietly(HsmConfig changed) {
+    changed.probe_interval = std::chrono::hours(1);  // no probe meets the fault
+    Reopen(changed);
+  }
+  void ReopenPatiently(uint32_t sessions) {
+    HsmConfig patient = config;
+    patient.max_sessions = sessions;
+    patient.operation_timeout = patient.acquire_timeout = std::chrono::seconds(20);
+    ReopenQuietly(patient);
+  }
+  std::vector<std::optional<crypto::Dek>> OpenTogether(size_t count) {
+    const Bytes aad(Aad().begin(), Aad().end());
+    std::vector<crypto::Keyring::DekToOpen> wanted;
+    for (size_t i = 0; i < count; ++i) wanted.push_back({kek, dek.sealed, aad});
+    return keyring->OpenDeks(wanted);
+  }
+  std::vector<std::optional<crypto::Keyring::NewDek>> MakeTogether(size_t count) {
+    const Bytes aad(Aad().begin(), Aad().end());
+    std::vector<crypto::Keyring::DekToMake> wanted;
+    for (size_t i = 0; i < count; ++i) wanted.push_back({kek, aad});
+    return keyring->GenerateDeks(wanted);
+  }
+  // How many of them were opened; each of these must be right.
+  size_t Right(const std::vector<std::optional<crypto::Dek>>& opened) {
+    size_t right = 0;
+    for (const auto& answer : opened) {
+      if (!answer) continue;
+      CHECK(answer->key == dek.dek.key);
+      ++right;
+    }
+    return right;
+  }
+};
 
 }  // namespace
 
@@ -168,6 +205,98 @@ TEST_CASE_FIXTURE(FaultFixture, "A reconnect that hangs is given up and its late
   faults.Clear();
   AwaitRecovery();
   CHECK(faults.Calls("C_Initialize") > starts);
+}
+
+TEST_CASE_FIXTURE(BatchFixture,
+                  "A failure within a batch leaves answers out, never a wrong one, and no outage") {
+  for (const char* code : {"CKR_SESSION_CLOSED", "CKR_KEY_HANDLE_INVALID", "CKR_DEVICE_ERROR",
+                           "CKR_GENERAL_ERROR", "CKR_DEVICE_MEMORY", "CKR_CRYPTOKI_NOT_INITIALIZED"}) {
+    CAPTURE(code);
+    ReopenQuietly(config);
+    faults.Set(std::string("C_Decrypt error ") + code + " times 1");
+    CHECK(Right(OpenTogether(16)) < 16);  // nothing is tried twice
+    CHECK(Opens());
+    CHECK(Right(OpenTogether(16)) == 16);
+    faults.Set(std::string("C_Encrypt error ") + code + " times 1");
+    for (const auto& made : MakeTogether(16)) {
+      if (made) CHECK(keyring->OpenDek(kek, made->sealed, Aad()).value().key == made->dek.key);
+    }
+    CHECK(keyring->GenerateDek(kek, Aad()));
+    CHECK(State() == Health::kOk);
+  }
+}
+
+TEST_CASE_FIXTURE(BatchFixture, "No two seals of a batch have one IV, also if some fail and are made alone") {
+  ReopenQuietly(config);
+  const auto before = static_cast<ptrdiff_t>(faults.Ivs().size());
+  faults.Set("C_Encrypt error CKR_SESSION_CLOSED times 3");
+  for (const auto& made : MakeTogether(20)) {
+    if (!made) REQUIRE(keyring->GenerateDek(kek, Aad()));
+  }
+  const auto ivs = faults.Ivs();
+  const std::set<std::string> different(ivs.begin() + before, ivs.end());
+  CHECK(different.size() > 20);
+  CHECK(different.size() == ivs.size() - static_cast<size_t>(before));
+}
+
+TEST_CASE_FIXTURE(BatchFixture,
+                  "A batch in a hung module is released, later ones refused, and all recovers") {
+  faults.Set("C_Decrypt hang");
+  CHECK(Right(OpenTogether(20)) == 0);
+  Await("outage", [&] { return State() == Health::kUnavailable; });
+  CHECK(Right(OpenTogether(20)) == 0);
+  for (const auto& made : MakeTogether(20)) CHECK(!made);
+  faults.Clear();
+  AwaitRecovery();
+  CHECK(Right(OpenTogether(20)) == 20);
+}
+
+TEST_CASE_FIXTURE(BatchFixture, "A batch finds a lost token again once it is back") {
+  faults.Set("* error CKR_TOKEN_NOT_PRESENT");
+  Await("outage", [&] { return State() == Health::kUnavailable; });
+  CHECK(Right(OpenTogether(20)) == 0);
+  for (const auto& made : MakeTogether(20)) CHECK(!made);
+  faults.Clear();
+  AwaitRecovery();
+  CHECK(Right(OpenTogether(20)) == 20);
+}
+
+TEST_CASE_FIXTURE(BatchFixture,
+                  "A batch goes side by side in all sessions of a slow HSM, however fast it was") {
+  ReopenPatiently(8);
+  for (int i = 0; i < 20; ++i) CHECK(Right(OpenTogether(32)) == 32);
+  faults.Set("C_Decrypt delay 5");
+  for (int i = 0; i < 8; ++i) OpenTogether(8);
+  faults.Set("C_Decrypt hang");
+  size_t right = 0;
+  std::jthread batch([&] { right = Right(OpenTogether(8)); });
+  Await("eight sessions in use", [&] { return keyring->Health().sessions_in_use == 8; });
+  faults.Clear();
+  batch.join();
+  CHECK(right == 8);
+}
+
+TEST_CASE_FIXTURE(BatchFixture, "An HSM that becomes slow within a batch is not taken for one that hangs") {
+  ReopenQuietly(config);
+  for (int i = 0; i < 20; ++i) CHECK(Right(OpenTogether(32)) == 32);
+  faults.Set("C_Decrypt delay 600");  // two of them take longer than an operation may
+  CHECK(Right(OpenTogether(8)) > 0);
+  CHECK(State() == Health::kOk);
+  CHECK(keyring->Health().last_error.empty());
+  CHECK(Opens());
+}
+
+TEST_CASE_FIXTURE(BatchFixture,
+                  "Of a batch that is longer than the queue the first are done, the rest refused") {
+  ReopenPatiently(2);
+  faults.Set("C_Decrypt delay 2");  // more come than are done
+  const auto opened = OpenTogether(3000);
+  const size_t right = Right(opened);
+  CHECK(right >= 1024);
+  CHECK(right < 3000);
+  for (size_t i = 0; i < opened.size(); ++i) REQUIRE(opened[i].has_value() == (i < right));
+  CHECK(State() == Health::kOk);
+  CHECK(Right(OpenTogether(32)) == 32);
 }
 
 TEST_CASE_FIXTURE(FaultFixture, "Health says that an exercise takes too long before it fails") {
