@@ -12,6 +12,8 @@ struct Fixture : Database {
 
   Result<Principal> Ask(std::string_view text) { return authenticator.Authenticate(WithToken(text)); }
   Result<Principal> Ask() { return Ask(token); }
+  std::optional<Principal> Recall(std::string_view text) { return authenticator.Recall(WithToken(text)); }
+  bool Recalls() { return Recall(token).has_value(); }
   void Trust() { authenticator.TrustUntil(clock.Steady() + std::chrono::seconds(1)); }
   void Refused(const Result<Principal>& answer) {
     REQUIRE(!answer.has_value());
@@ -178,4 +180,93 @@ TEST_CASE_FIXTURE(Fixture, "an answer that was on its way when its user was forg
   CHECK(first->has_value());
   Revoke(claims.id);
   Refused(Ask());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is recalled is what was authenticated, and needs no database") {
+  Trust();
+  CHECK(!Recalls());
+  const auto authenticated = Must(Ask());
+  Server().Stop();
+  const auto recalled = Recall(token);
+  Server().Start();
+  REQUIRE(recalled.has_value());
+  CHECK(recalled->type == authenticated.type);
+  CHECK(recalled->id == authenticated.id);
+  CHECK(recalled->org == authenticated.org);
+  CHECK(recalled->role == authenticated.role);
+  CHECK(recalled->token == authenticated.token);
+  CHECK(recalled->token_expires_at == authenticated.token_expires_at);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token is recalled by all of it, in one bearer credential") {
+  Trust();
+  REQUIRE(Ask().has_value());
+  CHECK(!Recall(Sign(ClaimsOf(user))));
+  CHECK(!Recall(token.substr(0, token.size() - 1)));
+  CHECK(!Recall(token + "a"));
+  CHECK(!Recall(""));
+  http::Request request = WithToken(token);
+  CHECK(authenticator.Recall(request).has_value());
+  request.headers.push_back(request.headers.front());
+  CHECK(!authenticator.Recall(request));
+  CHECK(!authenticator.Recall(http::Request{}));
+  request.headers = {{"authorization", "Basic " + token}};
+  CHECK(!authenticator.Recall(request));
+}
+
+TEST_CASE_FIXTURE(Fixture, "nothing is recalled from a cache that is not trusted") {
+  REQUIRE(Ask().has_value());
+  CHECK(!Recalls());
+  Trust();
+  CHECK(Recalls());
+  clock.Advance(std::chrono::milliseconds(999));
+  CHECK(Recalls());
+  clock.Advance(std::chrono::milliseconds(1));
+  CHECK(!Recalls());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token is recalled until it expires") {
+  Trust();
+  REQUIRE(Ask().has_value());
+  clock.Advance(std::chrono::seconds(crypto::kMaxTokenLifetimeSeconds - 1));
+  Trust();
+  CHECK(Recalls());
+  clock.Advance(std::chrono::seconds(1));
+  Trust();
+  CHECK(!Recalls());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is forgotten is not recalled until it was authenticated again") {
+  const auto second = ClaimsOf(user);
+  const std::string second_token = Sign(second);
+  Trust();
+  const auto authenticate = [&] { return Ask().has_value() && Ask(second_token).has_value(); };
+  REQUIRE(authenticate());
+  authenticator.ForgetToken(claims.id);
+  CHECK(!Recalls());
+  CHECK(Recall(second_token).has_value());
+  authenticator.ForgetUser(UserId{NewUuidV7(clock, random)});
+  CHECK(Recall(second_token).has_value());
+  authenticator.ForgetUser(UserId{user.id});
+  CHECK(!Recall(second_token));
+
+  REQUIRE(authenticate());
+  CHECK(Recalls());
+  authenticator.ForgetAll();
+  CHECK(!Recalls());
+  CHECK(!Recall(second_token));
+
+  Revoke(claims.id);
+  Refused(Ask());
+  CHECK(!Recalls());
+}
+
+TEST_CASE_FIXTURE(Fixture, "the role that is recalled is the one the database said last") {
+  REQUIRE(Ask().has_value());
+  Sql("UPDATE users SET role = 'member' WHERE id = $1", {user.id});
+  REQUIRE(Ask().has_value());
+  Trust();
+  const auto recalled = Recall(token);
+  REQUIRE(recalled.has_value());
+  CHECK(recalled->role == Role::kMember);
 }

@@ -1,8 +1,14 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "api/work_pool.h"
 
@@ -27,6 +33,57 @@ class Blocker {
  private:
   std::promise<void> release_;
 };
+
+// False if it does not within 20 seconds.
+bool Expires(const std::weak_ptr<int>& belonging) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!belonging.expired() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  return belonging.expired();
+}
+
+// A pool that notes the batches it is given. One of its threads works on the first job until it is let go.
+class Noting {
+ public:
+  explicit Noting(BatchPool<std::string>::Limits limits)
+      : pool(limits, [this](const auto& jobs) { Work(jobs); }) {
+    REQUIRE(pool.Submit("first"));
+    begun_.get_future().wait();
+  }
+  ~Noting() { Release(); }
+  void Release() {
+    if (!std::exchange(released_, true)) release_.set_value();
+  }
+  // Those behind the first job.
+  std::vector<std::vector<std::string>> batches() const {
+    const std::lock_guard lock(mutex_);
+    return batches_;
+  }
+  std::vector<std::vector<std::string>> AllBatches() {
+    Release();
+    pool.Stop();
+    return batches();
+  }
+
+ private:
+  void Work(const std::vector<std::string>& jobs) {
+    if (jobs == std::vector<std::string>{"first"}) {
+      begun_.set_value();
+      release_.get_future().wait();
+    } else {
+      const std::lock_guard lock(mutex_);
+      batches_.push_back(jobs);
+    }
+  }
+  std::promise<void> begun_, release_;
+  bool released_ = false;
+  mutable std::mutex mutex_;
+  std::vector<std::vector<std::string>> batches_;
+
+ public:
+  BatchPool<std::string> pool;  // after what its threads use
+};
+
+using Batches = std::vector<std::vector<std::string>>;
 
 }  // namespace
 
@@ -84,14 +141,53 @@ TEST_CASE("a job that is discarded may ask the pool for more as it goes") {
 TEST_CASE("a job's belongings go before the thread waits for the next job") {
   WorkPool pool(1, 10);
   auto belonging = std::make_shared<int>(1);
-  std::weak_ptr<int> seen = belonging;
-  std::promise<void> second;
+  const std::weak_ptr<int> seen = belonging;
   REQUIRE(pool.Submit([belonging = std::move(belonging)] {}));
-  bool gone = false;
-  REQUIRE(pool.Submit([&] {
-    gone = seen.expired();
-    second.set_value();
-  }));
-  second.get_future().wait();
-  CHECK(gone);
+  CHECK(Expires(seen));
+}
+
+TEST_CASE("a batch pool gives a free thread all that waits, oldest first, up to its limit") {
+  Noting noting({1, 10, 3});
+  for (const char* job : {"a", "b", "c", "d", "e", "f", "g"}) REQUIRE(noting.pool.Submit(job));
+  CHECK(noting.AllBatches() == Batches{{"a", "b", "c"}, {"d", "e", "f"}, {"g"}});
+}
+
+TEST_CASE("while a thread of a batch pool is free every job is a batch of its own") {
+  Noting noting({2, 10, 10});
+  for (const char* job : {"a", "b", "c"}) {
+    const size_t before = noting.batches().size();
+    REQUIRE(noting.pool.Submit(job));
+    while (noting.batches().size() == before) std::this_thread::yield();
+  }
+  CHECK(noting.AllBatches() == Batches{{"a"}, {"b"}, {"c"}});
+}
+
+TEST_CASE("a full batch pool refuses at once and leaves the job untouched") {
+  Noting noting({1, 2, 10});
+  REQUIRE(noting.pool.Submit("a"));
+  REQUIRE(noting.pool.Submit("b"));
+  CHECK(noting.pool.queued() == 2);
+  std::string job = "a job long enough to have memory of its own";
+  CHECK(!noting.pool.Submit(std::move(job)));
+  CHECK(job == "a job long enough to have memory of its own");
+  CHECK(noting.AllBatches() == Batches{{"a", "b"}});
+  CHECK(!noting.pool.Submit(std::move(job)));
+  CHECK(job == "a job long enough to have memory of its own");
+}
+
+TEST_CASE("a batch pool that discards its queue ends what runs and takes nothing more") {
+  Noting noting({1, 10, 10});
+  REQUIRE(noting.pool.Submit("a"));
+  noting.pool.Discard();
+  CHECK(noting.pool.queued() == 0);
+  CHECK(!noting.pool.Submit("b"));
+  CHECK(noting.AllBatches().empty());
+}
+
+TEST_CASE("the belongings of a batch go before the thread waits for the next") {
+  BatchPool<std::shared_ptr<int>> pool({1, 10, 10}, [](const auto&) {});
+  auto belonging = std::make_shared<int>(1);
+  const std::weak_ptr<int> seen = belonging;
+  REQUIRE(pool.Submit(std::move(belonging)));
+  CHECK(Expires(seen));
 }

@@ -149,3 +149,121 @@ TEST_CASE("An HSM that is gone is reported as unavailable, not as damage") {
   f.keyring.SetUnavailable(false);
   CHECK(OpenSecret(f.keyring, f.kek, kSecret, sealed).value().Text() == "correct horse");
 }
+
+namespace {
+
+// Some secrets of two vaults, in no order.
+struct Batch : Fixture {
+  Batch() {
+    for (uint32_t i = 0; i < 12; ++i) {
+      SecretIdentity identity = kSecret;
+      if (i % 3 == 0) identity.vault = kOtherVault;
+      identity.secret.uuid.data[15] = static_cast<uint8_t>(i);
+      identity.version = 20 - i;
+      identities.push_back(identity);
+      values.push_back(std::string(i * 100, 'a') + std::to_string(i));
+    }
+  }
+  const WrappedKek& KekOf(size_t i) const { return identities[i].vault == kVault ? kek : other_kek; }
+  std::vector<SecretToSeal> ToSeal() const {
+    std::vector<SecretToSeal> secrets;
+    for (size_t i = 0; i < values.size(); ++i) {
+      secrets.push_back({KekOf(i), identities[i], AsBytes(values[i])});
+    }
+    return secrets;
+  }
+  std::vector<SealedSecret> SealEach() {
+    std::vector<SealedSecret> sealed;
+    for (const auto& [of, identity, value] : ToSeal()) {
+      sealed.push_back(SealSecret(keyring, random, of, identity, value).value());
+    }
+    return sealed;
+  }
+  // Those that open, to which the batch must have given their own values, and the others nothing.
+  std::vector<bool> Open(const std::vector<SealedSecret>& sealed) {
+    std::vector<SecretToOpen> secrets;
+    for (size_t i = 0; i < sealed.size(); ++i) secrets.push_back({KekOf(i), identities[i], sealed[i]});
+    const auto opened = OpenSecrets(keyring, secrets);
+    REQUIRE(opened.size() == sealed.size());
+    std::vector<bool> open;
+    for (size_t i = 0; i < opened.size(); ++i) {
+      open.push_back(opened[i].has_value());
+      if (opened[i]) CHECK(opened[i]->Text() == values[i]);
+      CHECK(OpenSecret(keyring, KekOf(i), identities[i], sealed[i]).has_value() == opened[i].has_value());
+    }
+    return open;
+  }
+  std::vector<bool> AllBut(std::initializer_list<size_t> exceptions) const {
+    std::vector<bool> all(values.size(), true);
+    for (const size_t i : exceptions) all[i] = false;
+    return all;
+  }
+
+  WrappedKek other_kek = keyring.GenerateKek({kOrg, kOtherVault, 3}).value();
+  std::vector<SecretIdentity> identities;
+  std::vector<std::string> values;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Batch, "Secrets that are sealed together open one by one, each to its own value") {
+  const auto sealed = SealSecrets(keyring, random, ToSeal());
+  REQUIRE(sealed.size() == values.size());
+  for (size_t i = 0; i < sealed.size(); ++i) {
+    REQUIRE(sealed[i]);
+    CHECK(OpenSecret(keyring, KekOf(i), identities[i], *sealed[i]).value().Text() == values[i]);
+    for (size_t other = 0; other < i; ++other) CHECK(sealed[i]->dek.bytes != sealed[other]->dek.bytes);
+  }
+}
+
+TEST_CASE_FIXTURE(Batch, "Secrets that are opened together come in the order they were given") {
+  CHECK(Open(SealEach()) == AllBut({}));
+}
+
+TEST_CASE_FIXTURE(Batch, "What is tampered with does not open among others, and harms none of them") {
+  auto sealed = SealEach();
+  FlipBit(sealed[1].dek.bytes, 100);
+  FlipBit(sealed[4].ciphertext, 3);
+  sealed[5].dek.bytes.clear();
+  sealed[7].ciphertext.clear();
+  std::swap(sealed[8], sealed[11]);          // of one vault
+  std::swap(sealed[9].dek, sealed[10].dek);  // of two
+  identities[2].secret.uuid.data[0] ^= 1;    // moved
+  CHECK(Open(sealed) == AllBut({1, 2, 4, 5, 7, 8, 9, 10, 11}));
+}
+
+TEST_CASE_FIXTURE(Batch, "A damaged or foreign KEK keeps only its own secrets closed") {
+  const auto sealed = SealEach();
+  SUBCASE("damaged") { FlipBit(other_kek.blob, 7); }
+  SUBCASE("with another's check record") { other_kek.check = kek.check; }
+  SUBCASE("another's") { other_kek = kek; }
+  SUBCASE("of another version") { other_kek = keyring.GenerateKek({kOrg, kOtherVault, 4}).value(); }
+  CHECK(Open(sealed) == AllBut({0, 3, 6, 9}));
+}
+
+TEST_CASE_FIXTURE(Batch, "What cannot be sealed is left out, and harms nothing else") {
+  identities[0].path.clear();
+  identities[4].kek_version = 9;
+  values[7] = std::string(16 * 1024 * 1024 + 1, 'x');
+  identities[11].org = kOtherOrg;
+  const auto sealed = SealSecrets(keyring, random, ToSeal());
+  REQUIRE(sealed.size() == values.size());
+  const auto expected = AllBut({0, 4, 7, 11});
+  for (size_t i = 0; i < sealed.size(); ++i) {
+    REQUIRE(sealed[i].has_value() == expected[i]);
+    if (!sealed[i]) continue;
+    CHECK(OpenSecret(keyring, KekOf(i), identities[i], *sealed[i]).value().Text() == values[i]);
+  }
+}
+
+TEST_CASE_FIXTURE(Batch, "Without an HSM nothing is sealed or opened together") {
+  const auto sealed = SealEach();
+  keyring.SetUnavailable(true);
+  for (const auto& answer : SealSecrets(keyring, random, ToSeal())) CHECK(!answer);
+  CHECK(Open(sealed) == std::vector<bool>(values.size(), false));
+}
+
+TEST_CASE_FIXTURE(Batch, "Nothing is sealed or opened for nobody") {
+  CHECK(SealSecrets(keyring, random, {}).empty());
+  CHECK(OpenSecrets(keyring, {}).empty());
+}
