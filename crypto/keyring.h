@@ -42,7 +42,7 @@ struct WrappedKek {
   friend bool operator==(const WrappedKek&, const WrappedKek&) = default;
 };
 
-// A data key in clear: 32 bytes, for the length of one request.
+// A data key in clear: 32 bytes, for the length of one request or batch.
 struct Dek {
   SecretBytes key;
 };
