@@ -115,12 +115,16 @@ Result<Json> ApiClient::Post(std::string target, const Json& body) {
   return Call("POST", std::move(target), text);
 }
 
+Result<Json> ApiClient::PostText(std::string target, std::string_view body) {
+  return Call("POST", std::move(target), body);
+}
+
 Result<Json> ApiClient::PutText(std::string target, std::string_view body) {
   return Call("PUT", std::move(target), body);
 }
 
-Status ApiClient::Delete(std::string target) {
-  TRYV(Send("DELETE", std::move(target), {}));
+Status ApiClient::Delete(std::string target, std::string_view body) {
+  TRYV(Send("DELETE", std::move(target), body));
   return Ok();
 }
 

@@ -26,8 +26,9 @@ class ApiClient {
   Result<Json> Post(std::string target, const Json& body);
   // For secrets: their JSON text stays in memory that is wiped.
   Result<SecretBytes> GetText(std::string target) { return Send("GET", std::move(target), {}); }
+  Result<Json> PostText(std::string target, std::string_view body);
   Result<Json> PutText(std::string target, std::string_view body);
-  Status Delete(std::string target);
+  Status Delete(std::string target, std::string_view body = {});
   const std::string& url() const { return http_.url(); }
 
  private:

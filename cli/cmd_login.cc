@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "api/mfa/mfa_wire.h"
+#include "cli/code_input.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
@@ -17,6 +19,7 @@ struct LoginOptions {
   std::string email;
   std::string display_name;
   PasswordOptions password;
+  CodeOptions code;
 };
 
 // `expires_in` tells the truth; without it the shortest life a token can have is assumed.
@@ -57,16 +60,26 @@ Result<Json> SendPassword(const Context& context, const Context::Server& server,
   return answer;
 }
 
+// The answer to a login that the server challenged for a code.
+Result<Json> SendCode(const Context& context, const Context::Server& server, const CodeOptions& options,
+                      api::MfaChallenge challenge) {
+  TRY(SecretBytes code, ReadCode(options));
+  TRY(ApiClient api, context.Connect(server, {}));
+  const api::MfaVerifyRequest request{std::move(challenge.token), std::move(code)};
+  return api.PostText("/v1/auth/mfa/verify", api::EncodeMfaVerify(request).Text());
+}
+
 Result<int> Login(const Context& context, const LoginOptions& options) {
   TRY(const Context::Server server, context.ResolveServer());
   TRY(const SecretBytes password, ReadPassword(options.password, false));
   TRY(Json answer, SendPassword(context, server, "/v1/auth/token", {{"email", options.email}}, password));
+  if (auto challenge = api::DecodeMfaChallenge(answer)) {
+    api::WipeStrings(answer);
+    TRY(answer, SendCode(context, server, options.code, *std::move(challenge)));
+  }
   const Time expires_at = ExpiryOf(answer);
   SecretBytes token = TakeToken(answer);
-  if (token.empty()) {
-    return MakeError(ErrorKind::kForbidden,
-                     "This account needs a second factor, which this program cannot give");
-  }
+  if (token.empty()) return MakeError(ErrorKind::kInternal, "The server's answer lacks the token");
   return Store(context, server, options.email, std::move(token), expires_at);
 }
 
@@ -95,6 +108,8 @@ void AddLogin(CLI::App& app, Action& chosen) {
   auto* login = app.add_subcommand("login", "Log in and store the session");
   login->add_option("--email", options->email, "The account")->required();
   AddPasswordOptions(*login, options->password);
+  AddCodeOptions(*login, options->code);
+  login->get_option("--code-stdin")->excludes(login->get_option("--password-stdin"));
   Choose(login, chosen, options, Login);
 }
 

@@ -100,6 +100,8 @@ Result<SecretBytes> ReadLine(int fd, const sigset_t* mask) {
 
 bool IsTerminal(int fd) { return isatty(fd) == 1; }
 
+bool HasTerminal() { return static_cast<bool>(OpenTerminal()); }
+
 Result<SecretBytes> AskSecret(std::string_view prompt) {
   const Fd tty = OpenTerminal();
   if (!tty) return Invalid("There is no terminal to ask on");
@@ -108,6 +110,15 @@ Result<SecretBytes> AskSecret(std::string_view prompt) {
   if (!quiet.active()) return Invalid("The terminal cannot hide what is typed");
   TRYV(WriteAll(tty.get(), AsBytes(prompt), "the terminal"));
   TRY(SecretBytes line, ReadLine(tty.get(), signals.while_waiting()));
+  if (line.empty()) return Invalid("Nothing was entered");
+  return line;
+}
+
+Result<SecretBytes> Ask(std::string_view prompt) {
+  const Fd tty = OpenTerminal();
+  if (!tty) return Invalid("There is no terminal to ask on");
+  TRYV(WriteAll(tty.get(), AsBytes(prompt), "the terminal"));
+  TRY(SecretBytes line, ReadLine(tty.get(), nullptr));
   if (line.empty()) return Invalid("Nothing was entered");
   return line;
 }

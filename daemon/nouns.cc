@@ -34,17 +34,19 @@ Result<PublishedKeys> ReadPublishedKeys(crypto::Keyring& keyring) {
 
 Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   const Config& config = parts.config;
-  TRY(auto auth, api::Auth::Create({config.issuer, config.argon2, config.password_strict},
-                                   {parts.pool, parts.keyring, parts.authenticator, parts.audit, parts.clock,
-                                    parts.random}));
-  return std::unique_ptr<Nouns>(new Nouns(parts, std::move(auth)));
+  std::unique_ptr<Nouns> nouns(new Nouns(parts));
+  TRY(nouns->auth_, api::Auth::Create({config.argon2, config.password_strict},
+                                      {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_,
+                                       nouns->mfa_, parts.audit, parts.clock, parts.random}));
+  return nouns;
 }
 
-Nouns::Nouns(const NounParts& parts, std::unique_ptr<api::Auth> auth)
+Nouns::Nouns(const NounParts& parts)
     : signup_(parts.config.signup),
       clock_(parts.clock),
       health_(parts.keyring, parts.readiness, kVersion),
-      auth_(std::move(auth)),
+      tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
+      mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool) {}
@@ -54,6 +56,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::HealthRoutes(health_));
   Add(all, api::OpenapiRoutes());
   Add(all, api::AuthRoutes(*auth_, keys.token));
+  Add(all, api::MfaRoutes(mfa_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

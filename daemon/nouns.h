@@ -9,6 +9,7 @@
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
 #include "api/health/health.h"
+#include "api/mfa/mfa.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/vaults/vaults.h"
@@ -44,11 +45,13 @@ class Nouns {
   std::vector<api::Route> Routes(const PublishedKeys& keys);
 
  private:
-  Nouns(const NounParts& parts, std::unique_ptr<api::Auth> auth);
+  explicit Nouns(const NounParts& parts);
 
   const Signup signup_;
   const Clock& clock_;
   api::Health health_;
+  const api::TokenIssuer tokens_;
+  api::Mfa mfa_;
   std::unique_ptr<api::Auth> auth_;
   api::Vaults vaults_;
   api::Secrets secrets_;

@@ -6,7 +6,6 @@ namespace claviger::api {
 namespace {
 
 constexpr int kLoginAttempts = 2;
-constexpr int64_t kTokenSeconds = crypto::kMaxTokenLifetimeSeconds;
 
 Error InvalidCredentials(std::string cause) {
   return MakeError(ErrorKind::kUnauthenticated, "Invalid credentials", std::move(cause));
@@ -29,24 +28,13 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       pool_(parts.pool),
       keyring_(parts.keyring),
       authenticator_(parts.authenticator),
+      tokens_(parts.tokens),
+      mfa_(parts.mfa),
       audit_(parts.audit),
       clock_(parts.clock),
       random_(parts.random),
       verify_(parts.verify),
       dummy_hash_(std::move(dummy_hash)) {}
-
-Result<AccessToken> Auth::Issue(const UserId& user, const OrgId& org, Time now, Time valid_from) {
-  crypto::TokenClaims claims;
-  claims.subject_type = PrincipalType::kUser;
-  claims.subject = user.uuid;
-  claims.org = org;
-  claims.id = TokenId{NewUuidV7(clock_, random_)};
-  claims.issued_at = std::max(UnixSeconds(now), UnixSeconds(valid_from));
-  claims.expires_at = UnixSeconds(now) + kTokenSeconds;
-  claims.scopes = {"*"};
-  TRY(auto token, crypto::SignToken(keyring_, config_.issuer, claims));
-  return AccessToken{std::move(token), kTokenSeconds};
-}
 
 Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit) {
   TRYV(crypto::CheckPasswordRules(request.password.Text(), config_.password_strict));
@@ -59,7 +47,7 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit
   user.created_at = now;
   user.tokens_valid_from = WholeSecond(UnixSeconds(now));
   TRY(user.password_hash, crypto::HashPassword(config_.argon2, random_, request.password));
-  TRY(auto token, Issue(user.id, user.org, now, user.tokens_valid_from));
+  TRY(auto token, tokens_.Issue(user.org, user.id, now, user.tokens_valid_from));
 
   // A copy: if the account is not made after all, nobody of that name did anything.
   AuditDraft success = audit;
@@ -78,15 +66,15 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit
 }
 
 // A login at the same moment may have stored the password anew: then a second look finds it.
-Result<AccessToken> Auth::Login(const LoginRequest& request, AuditDraft& audit) {
+Result<LoginAnswer> Auth::Login(const LoginRequest& request, AuditDraft& audit) {
   for (int attempt = 0; attempt < kLoginAttempts; ++attempt) {
-    TRY(auto token, LoginOnce(request, audit));
-    if (token) return std::move(*token);
+    TRY(auto answer, LoginOnce(request, audit));
+    if (answer) return std::move(*answer);
   }
   return InvalidCredentials("the password changed meanwhile");
 }
 
-Result<std::optional<AccessToken>> Auth::LoginOnce(const LoginRequest& request, AuditDraft& audit) {
+Result<std::optional<LoginAnswer>> Auth::LoginOnce(const LoginRequest& request, AuditDraft& audit) {
   const Time now = clock_.Now();  // before the user is read, see auth.h
   std::optional<auth_store::Credentials> user;
   if (request.email) {
@@ -105,18 +93,32 @@ Result<std::optional<AccessToken>> Auth::LoginOnce(const LoginRequest& request, 
   if (!crypto::HasCost(user->password_hash, config_.argon2)) {
     TRY(new_hash, crypto::HashPassword(config_.argon2, random_, request.password));
   }
-  TRY(auto token, Issue(user->id, user->org, now, user->tokens_valid_from));
+  const Mfa::Owner owner{user->org, user->id};
+  TRY(const bool half_way, mfa_.Enabled(owner));
+  Mfa::PreparedChallenge prepared;
+  AccessToken token;
   AuditDraft success = audit;
-  success.SetAction("auth.success");
-  success.SetActor("user", user->id.ToString(), user->org);
+  if (half_way) {
+    TRY(prepared, mfa_.Prepare());
+    success.SetAction("auth.challenge");
+  } else {
+    TRY(token, tokens_.Issue(user->org, user->id, now, user->tokens_valid_from));
+    success.SetAction("auth.success");
+    success.SetActor("user", user->id.ToString(), user->org);
+  }
   TRY(auto lease, pool_.Acquire());
   TRY(auto transaction, lease->Begin());
   TRY(const bool kept, KeepHash(*lease, *user, new_hash));
   if (!kept) return std::nullopt;
+  if (half_way) {
+    TRY(const bool stored, mfa_.Store(*lease, owner, prepared));
+    if (!stored) return std::nullopt;
+  }
   TRYV(audit_.Insert(*lease, audit_.Finish(success, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
-  return std::optional(std::move(token));
+  if (half_way) return LoginAnswer(std::move(prepared.challenge));
+  return LoginAnswer(std::move(token));
 }
 
 Result<bool> Auth::KeepHash(schema::Connection& connection, const auth_store::Credentials& user,
@@ -162,6 +164,8 @@ Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequ
   TRY(auto transaction, lease->Begin());
   TRY(const bool unchanged, auth_store::LockIfUnchanged(*lease, *user));
   if (!unchanged) return InvalidCredentials("the password changed meanwhile");
+  // First: a challenge that is being redeemed counts among the logins that committed before.
+  TRYV(mfa_.ForgetChallenges(*lease, {user->org, user->id}));
   // Read under the lock: every login that committed before read its clock earlier.
   const Time next_second = WholeSecond(UnixSeconds(clock_.Now()) + 1);
   TRYV(auth_store::SetPassword(*lease, *user, new_hash, std::max(next_second, user->tokens_valid_from)));

@@ -12,6 +12,10 @@
 // second. A login that verified the old password cannot slip through: it reads the clock before it reads the
 // user, and commits only under a lock on a row that still has the hash it verified.
 //
+// Where a second factor is enabled, a login gives a challenge in place of a token; api/mfa/mfa.h tells the
+// rest. Nobody asks for the factor before the password was right, so its being there shows in no answer and
+// no time.
+//
 // A login verifies one hash whoever asks: the user's, or for unknown users one at the configured cost. A user
 // whose hash has another cost would stand out; the first login that proves the password stores it anew.
 
@@ -20,12 +24,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
 #include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
+#include "api/auth/token_issuer.h"
+#include "api/mfa/mfa.h"
 #include "api/routes.h"
 #include "crypto/keyring.h"
 #include "crypto/password.h"
@@ -34,10 +41,11 @@
 namespace claviger::api {
 
 struct AuthConfig {
-  std::string issuer;
   crypto::Argon2Cost argon2;
   bool password_strict = false;
 };
+
+using LoginAnswer = std::variant<AccessToken, MfaChallenge>;
 
 class Auth {
  public:
@@ -45,6 +53,8 @@ class Auth {
     schema::Pool& pool;
     crypto::Keyring& keyring;
     Authenticator& authenticator;
+    const TokenIssuer& tokens;
+    Mfa& mfa;
     const AuditLog& audit;
     const Clock& clock;
     Random& random;
@@ -57,7 +67,7 @@ class Auth {
   // A new organisation with its owner. kConflict if the address has an account.
   Result<AccessToken> Signup(const SignupRequest& request, AuditDraft& audit);
   // kUnauthenticated "Invalid credentials", after the same work, for unknown users and wrong passwords.
-  Result<AccessToken> Login(const LoginRequest& request, AuditDraft& audit);
+  Result<LoginAnswer> Login(const LoginRequest& request, AuditDraft& audit);
   Status Revoke(const Principal& principal, AuditDraft& audit);
   // kUnauthenticated for a wrong current password, kInvalid for a weak new one.
   Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
@@ -68,13 +78,12 @@ class Auth {
 
  private:
   Auth(AuthConfig config, const Parts& parts, std::string dummy_hash);
-  // nullopt if the user's hash changed while it was verified.
-  Result<std::optional<AccessToken>> LoginOnce(const LoginRequest& request, AuditDraft& audit);
+  // nullopt if the user's hash, or whether they have a second factor, changed while it was verified.
+  Result<std::optional<LoginAnswer>> LoginOnce(const LoginRequest& request, AuditDraft& audit);
   // Locks the user's row; false if it has another hash by now. Stores `new_hash`, if given, in
   // its place.
   Result<bool> KeepHash(schema::Connection& connection, const auth_store::Credentials& user,
                         const std::optional<std::string>& new_hash);
-  Result<AccessToken> Issue(const UserId& user, const OrgId& org, Time now, Time valid_from);
   // What DeleteMe removes; returns the vaults whose keys must be forgotten.
   Result<std::vector<VaultId>> DeleteRows(const Principal& principal, AuditDraft& audit);
 
@@ -82,6 +91,8 @@ class Auth {
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
   Authenticator& authenticator_;
+  const TokenIssuer& tokens_;
+  Mfa& mfa_;
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;

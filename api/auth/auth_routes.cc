@@ -16,8 +16,11 @@ Result<Response> Signup(Auth& auth, Context& context) {
 
 Result<Response> Login(Auth& auth, Context& context) {
   TRY(const auto request, DecodeLogin(context.request.body));
-  TRY(const auto token, auth.Login(request, context.audit));
-  return Response::Json(200, DumpJson(EncodeAccessToken(token)));
+  TRY(const auto answer, auth.Login(request, context.audit));
+  if (const auto* challenge = std::get_if<MfaChallenge>(&answer)) {
+    return Response::Json(200, std::string(EncodeMfaChallenge(*challenge).Text()));
+  }
+  return Response::Json(200, DumpJson(EncodeAccessToken(std::get<AccessToken>(answer))));
 }
 
 Result<Response> RevokeToken(Auth& auth, Context& context) {

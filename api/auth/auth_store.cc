@@ -44,19 +44,20 @@ constexpr Statement kRevokeToken = {
     "auth_revoke_token",
     "INSERT INTO revoked_tokens (org_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"};
 
+// What a profile shows, of a row of users.
+#define PROFILE_COLUMNS                                                                               \
+  "id, org_id, email, display_name, auth_method, role, email_verified, marketing_emails, created_at," \
+  " EXISTS (SELECT 1 FROM totp_factors f"                                                             \
+  "          WHERE f.org_id = users.org_id AND f.user_id = users.id AND f.enabled_at IS NOT NULL)"
+
 constexpr Statement kFindProfile = {
-    "auth_find_profile",
-    "SELECT id, org_id, email, display_name, auth_method, role, email_verified, marketing_emails, created_at"
-    "  FROM users WHERE org_id = $1 AND id = $2",
-    true};
+    "auth_find_profile", "SELECT " PROFILE_COLUMNS " FROM users WHERE org_id = $1 AND id = $2", true};
 
 constexpr Statement kUpdateProfile = {
     "auth_update_profile",
     "UPDATE users SET display_name = COALESCE($3, display_name),"
     "                 marketing_emails = COALESCE($4::boolean, marketing_emails)"
-    " WHERE org_id = $1 AND id = $2"
-    " RETURNING id, org_id, email, display_name, auth_method, role, email_verified, marketing_emails,"
-    "           created_at"};
+    " WHERE org_id = $1 AND id = $2 RETURNING " PROFILE_COLUMNS};
 
 constexpr Statement kLockOrg = {"auth_lock_org", "SELECT 1 FROM orgs WHERE id = $1 FOR UPDATE"};
 constexpr Statement kLockMembers = {"auth_lock_members",
@@ -88,6 +89,7 @@ std::optional<Profile> ReadProfile(const schema::Rows& rows) {
   profile.email_verified = rows.Bool(0, 6);
   profile.marketing_emails = rows.Bool(0, 7);
   profile.created_at = rows.Timestamp(0, 8);
+  profile.totp_enabled = rows.Bool(0, 9);
   return profile;
 }
 

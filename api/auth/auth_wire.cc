@@ -1,44 +1,13 @@
 #include "api/auth/auth_wire.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "api/json/secret_json.h"
 
 namespace claviger::api {
 namespace {
 
 constexpr size_t kMaxUtf8PerChar = 4;
-
-// A parsed request that held a password; its strings are wiped when it goes.
-class SecretJson {
- public:
-  static Result<SecretJson> Parse(std::string_view body) {
-    TRY(auto json, ParseJsonObject(body));
-    return SecretJson(std::move(json));
-  }
-  SecretJson(SecretJson&&) = default;
-  SecretJson& operator=(SecretJson&&) = delete;
-  ~SecretJson() { WipeStrings(json_); }
-  const Json& operator*() const { return json_; }
-
- private:
-  explicit SecretJson(Json json) : json_(std::move(json)) {}
-  Json json_;
-};
-
-SecretBytes ReadPassword(ObjectReader& reader, std::string_view name) {
-  std::string text = reader.String(name, 1, kMaxPasswordBytes);
-  SecretBytes password{std::string_view(text)};
-  Wipe(text.data(), text.size());
-  return password;
-}
-
-SecretBytes DumpSecret(Json json) {
-  std::string text = DumpJson(json);
-  SecretBytes dumped{std::string_view(text)};
-  Wipe(text.data(), text.size());
-  WipeStrings(json);
-  return dumped;
-}
 
 bool IsDisplayName(const std::string& text) {
   const auto characters = std::count_if(text.begin(), text.end(),
@@ -62,7 +31,7 @@ Result<SignupRequest> DecodeSignup(std::string_view body) {
   ObjectReader reader(*json);
   SignupRequest request;
   const std::string email = reader.String("email", 3, kMaxEmailBytes);
-  request.password = ReadPassword(reader, "password");
+  request.password = ReadSecret(reader, "password", kMaxPasswordBytes);
   std::optional<std::string> display_name;
   ReadDisplayName(reader, display_name);
   TRYV(reader.Finish());
@@ -82,7 +51,7 @@ Result<LoginRequest> DecodeLogin(std::string_view body) {
   ObjectReader reader(*json);
   LoginRequest request;
   const std::string email = reader.String("email", 1, kMaxPasswordBytes);
-  request.password = ReadPassword(reader, "password");
+  request.password = ReadSecret(reader, "password", kMaxPasswordBytes);
   TRYV(reader.Finish());
   auto normalised = NormalizeEmail(email);
   if (normalised.has_value()) request.email = std::move(normalised).value();
@@ -97,8 +66,8 @@ Result<ChangePasswordRequest> DecodeChangePassword(std::string_view body) {
   TRY(const auto json, SecretJson::Parse(body));
   ObjectReader reader(*json);
   ChangePasswordRequest request;
-  request.current_password = ReadPassword(reader, "current_password");
-  request.new_password = ReadPassword(reader, "new_password");
+  request.current_password = ReadSecret(reader, "current_password", kMaxPasswordBytes);
+  request.new_password = ReadSecret(reader, "new_password", kMaxPasswordBytes);
   TRYV(reader.Finish());
   return request;
 }
@@ -156,7 +125,7 @@ Json EncodeProfile(const Profile& profile) {
           {"role", profile.role},
           {"email_verified", profile.email_verified},
           {"marketing_emails", profile.marketing_emails},
-          {"totp_enabled", false},  // there is no second factor that could be enabled
+          {"totp_enabled", profile.totp_enabled},
           {"created_at", FormatTime(profile.created_at)}};
 }
 
@@ -171,9 +140,11 @@ Result<Profile> DecodeProfile(const Json& json) {
   profile.role = reader.String("role", 1, 64);
   std::optional<bool> email_verified;
   std::optional<bool> marketing_emails;
+  std::optional<bool> totp_enabled;
   std::optional<Time> created_at;
   reader.OptionalBool("email_verified", email_verified);
   reader.OptionalBool("marketing_emails", marketing_emails);
+  reader.OptionalBool("totp_enabled", totp_enabled);
   reader.OptionalTime("created_at", created_at);
   TRYV(reader.Finish());
   if (!id || !org) return Invalid("The profile holds a malformed id");
@@ -181,6 +152,7 @@ Result<Profile> DecodeProfile(const Json& json) {
   profile.org = *org;
   profile.email_verified = email_verified.value_or(false);
   profile.marketing_emails = marketing_emails.value_or(false);
+  profile.totp_enabled = totp_enabled.value_or(false);
   profile.created_at = created_at.value_or(Time{});
   return profile;
 }

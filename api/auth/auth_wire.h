@@ -72,6 +72,7 @@ struct Profile {
   std::string role;
   bool email_verified = false;
   bool marketing_emails = false;
+  bool totp_enabled = false;
   Time created_at{};
 };
 Json EncodeProfile(const Profile& profile);

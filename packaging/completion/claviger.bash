@@ -18,8 +18,11 @@ _claviger_offer() {
 
 _claviger_options() {
     case $1 in
-        '' | vault | secret | audit) ;;
-        login) echo --email --password-file --password-stdin ;;
+        '' | mfa | vault | secret | audit) ;;
+        login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
+        'mfa setup') echo --no-qr ;;
+        'mfa confirm') echo --code-file --code-stdin ;;
+        'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;
         signup) echo --email --display-name --password-file --password-stdin ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
@@ -40,7 +43,8 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup login logout whoami vault secret run audit health completion version ;;
+        '') echo signup login logout whoami mfa vault secret run audit health completion version ;;
+        mfa) echo status setup confirm disable ;;
         vault) echo create list show delete ;;
         secret) echo put get list describe delete ;;
         audit) echo list export verify key ;;
@@ -55,8 +59,8 @@ _claviger_parse() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --password-stdin | --names-only | --yes | --trim-newline | --paths-only | --allow-unsafe-names | \
-                --hsm | --help | -h) ;;
+            --password-stdin | --code-stdin | --with-password | --no-qr | --names-only | --yes | --trim-newline | \
+                --paths-only | --allow-unsafe-names | --hsm | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)
@@ -79,7 +83,7 @@ _claviger_value() {
             mapfile -t COMPREPLY < <(compgen -W \
                 'generic password api_key private_key certificate file note ssh_key env_bundle env' -- "$typed")
             ;;
-        --ca-file | --file | --password-file | --public-key)
+        --ca-file | --file | --password-file | --code-file | --public-key)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;

@@ -6,7 +6,8 @@ end
 
 # The words of the command line that are neither options nor their values.
 function __claviger_words
-    set -l flags --password-stdin --names-only --yes --trim-newline --paths-only --allow-unsafe-names --hsm --help -h
+    set -l flags --password-stdin --code-stdin --with-password --no-qr --names-only --yes --trim-newline --paths-only \
+        --allow-unsafe-names --hsm --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -51,6 +52,7 @@ complete -c claviger -n '__claviger_at -n 0' -a signup -d 'Create an account and
 complete -c claviger -n '__claviger_at -n 0' -a login -d 'Log in and store the session'
 complete -c claviger -n '__claviger_at -n 0' -a logout -d 'Revoke the token and remove the session'
 complete -c claviger -n '__claviger_at -n 0' -a whoami -d 'Show who is logged in'
+complete -c claviger -n '__claviger_at -n 0' -a mfa -d 'Log in with a second factor'
 complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
@@ -65,6 +67,16 @@ for command in signup login
     complete -c claviger -n "__claviger_at $command" -l password-stdin -d 'Read the password from standard input'
 end
 complete -c claviger -n '__claviger_at signup' -l display-name -x -d 'How others see you'
+
+complete -c claviger -n '__claviger_at -n 0 mfa' -a 'status setup confirm disable'
+complete -c claviger -n '__claviger_at mfa setup' -l no-qr -d 'Print the otpauth URI in place of a QR code'
+for command in login 'mfa confirm' 'mfa disable'
+    complete -c claviger -n "__claviger_at $command" -l code-file -r -F -d 'Read the code from this file'
+    complete -c claviger -n "__claviger_at $command" -l code-stdin -d 'Read the code from standard input'
+end
+complete -c claviger -n '__claviger_at mfa disable' -l with-password -d 'Ask for the password in place of a code'
+complete -c claviger -n '__claviger_at mfa disable' -l password-file -r -F -d 'Read the password from this file'
+complete -c claviger -n '__claviger_at mfa disable' -l password-stdin -d 'Read the password from standard input'
 
 complete -c claviger -n '__claviger_at -n 0 vault' -a 'create list show delete'
 complete -c claviger -n '__claviger_at vault create' -l description -x -d 'What it is for'

@@ -44,6 +44,8 @@ BORDERS = {
     "OpenSSL": (r"<openssl/|\b(EVP|SSL|BIO|X509|ERR|OSSL)_\w+\(", ("crypto/", "hsm/", "api/http/")),
     "libcurl": (r"<curl/|\bcurl_\w+\(|\bCURL\w*\b", ("cli/http_client.cc",)),
     "Argon2": (r"<argon2\.h>|\bargon2\w*_hash\w*\(", ("crypto/",)),
+    "liboath": (r"<liboath/|\boath_\w+\(", ("crypto/totp.cc",)),
+    "libqrencode": (r"<qrencode\.h>|\bQR(code|_)\w*", ("cli/qr_code.cc",)),
     "systemd": (r"<systemd/|\bsd_\w+\(", ("daemon/",)),
 }
 

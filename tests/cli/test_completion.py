@@ -93,6 +93,8 @@ def test_every_option_of_the_help_can_be_completed(offline, shell):
 def test_bash_offers_commands_and_options(offline):
     assert {"vault", "secret", "run", "audit"} <= set(bash(offline, "claviger", ""))
     assert bash(offline, "claviger", "va") == ["vault"]
+    assert bash(offline, "claviger", "mfa", "") == ["status", "setup", "confirm", "disable"]
+    assert bash(offline, "claviger", "mfa", "disable", "--with") == ["--with-password"]
     assert bash(offline, "claviger", "--output", "json", "vault", "cr") == ["create"]
     assert bash(offline, "claviger", "secret", "put", "--exp") == ["--expires-at", "--expires-in"]
     assert bash(offline, "claviger", "secret", "put", "--type", "") == TYPES
@@ -105,6 +107,8 @@ def test_bash_offers_commands_and_options(offline):
 def test_fish_offers_commands_and_options(offline):
     assert {"vault", "secret", "run", "audit"} <= set(fish(offline, "claviger "))
     assert fish(offline, "claviger va") == ["vault"]
+    assert fish(offline, "claviger mfa se") == ["setup"]
+    assert fish(offline, "claviger mfa confirm --code-s") == ["--code-stdin"]
     assert fish(offline, "claviger --output json vault cr") == ["create"]
     assert fish(offline, "claviger secret put v p --exp") == ["--expires-at", "--expires-in"]
     assert set(fish(offline, "claviger secret put v p --type ")) == set(TYPES)
@@ -113,6 +117,7 @@ def test_fish_offers_commands_and_options(offline):
 def test_zsh_offers_commands(offline):
     assert "vault" in zsh(offline, "claviger va")
     assert "--expires-at" in zsh(offline, "claviger secret put v p --expires-a")
+    assert "--with-password" in zsh(offline, "claviger mfa disable --with")
     assert "describe" in zsh(offline, "claviger secret des")
 
 

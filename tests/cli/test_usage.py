@@ -10,6 +10,8 @@ from support.paths import SOURCE
 COMMANDS = {
     "": "claviger",
     "signup": "claviger-login", "login": "claviger-login", "logout": "claviger-login", "whoami": "claviger-login",
+    "mfa": "claviger-mfa", "mfa status": "claviger-mfa", "mfa setup": "claviger-mfa",
+    "mfa confirm": "claviger-mfa", "mfa disable": "claviger-mfa",
     "vault": "claviger-vault", "vault create": "claviger-vault", "vault list": "claviger-vault",
     "vault show": "claviger-vault", "vault delete": "claviger-vault",
     "secret": "claviger-secret", "secret put": "claviger-secret", "secret get": "claviger-secret",
@@ -93,6 +95,8 @@ def test_the_manual_pages_are_well_formed(page):
     ["audit", "verify", "f", "--public-key", "k", "--org", "mine"], ["completion", "tcsh"],
     ["login", "--email", "a@b.c", "--password", "x"],
     ["login", "--email", "a@b.c", "--password-stdin", "--password-file", "x"],
+    ["login", "--email", "a@b.c", "--password-stdin", "--code-stdin"], ["mfa"], ["mfa", "confirm", "123456"],
+    ["mfa", "confirm", "--code-stdin", "--code-file", "x"], ["mfa", "disable", "--code-stdin", "--password-stdin"],
 ], ids=" ".join)
 def test_wrong_usage_is_refused_with_status_2(offline, arguments):
     result = offline.run(*arguments)

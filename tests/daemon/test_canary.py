@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import wait
+from support.totp import Factor
 
 
 def spellings(text):
@@ -38,7 +39,22 @@ def canaries(own_daemon):
     assert changed.status_code == 200
     account.token = account.login(new_password)
     assert vault.delete_secret("db/password").status_code == 204
-    return [*values, account.password, new_password, account.token, own_daemon.installation.token.pin]
+    secrets_of_mfa = second_factor(own_daemon, account, new_password)
+    return [*values, *secrets_of_mfa, account.password, new_password, account.token, own_daemon.installation.token.pin]
+
+
+def second_factor(daemon, account, password):
+    """Secret, recovery codes and challenges of a second factor that was used rightly and wrongly."""
+    factor = Factor(account, daemon)
+    challenges = [factor.challenge(password) for _ in range(3)]
+    assert factor.verify(factor.code(), challenges[0]).status_code == 200
+    assert factor.verify(factor.recovery_codes[0], challenges[1]).status_code == 200
+    assert factor.verify(factor.recovery_codes[0], challenges[2]).status_code == 401
+    account.anonymous().post("/v1/auth/mfa/verify", raw=True,
+                             data='{"mfa_token": "' + challenges[2] + '", "code": "' + factor.recovery_codes[1] + '"')
+    account.delete("/v1/auth/mfa", json={"code": factor.recovery_codes[2], "password": 7}, raw=True)
+    account.with_token(challenges[2]).get("/v1/vaults", raw=True)
+    return [factor.secret, *factor.recovery_codes, *challenges]
 
 
 def found_in(data, canaries):

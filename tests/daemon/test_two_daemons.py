@@ -1,7 +1,10 @@
 """Every node is active: what one does, the other knows."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from support import wait
+from support.totp import Factor
 
 
 @pytest.fixture
@@ -76,3 +79,32 @@ def test_both_link_one_audit_log(nodes):
     rows = wait.until(linked, "the records to be linked")
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     assert all(later[1] == earlier[2] for earlier, later in zip(rows, rows[1:]))
+
+
+def test_a_challenge_of_one_node_is_redeemed_on_the_other_once(nodes):
+    factor = Factor(nodes[0].api().signup(), nodes[0])
+    mfa_token = factor.challenge(api=nodes[0].api())
+    assert factor.verify(factor.code(), mfa_token, nodes[1].api()).status_code == 200
+    assert factor.verify(factor.code(), mfa_token, nodes[0].api()).status_code == 401
+
+
+def test_a_code_counts_once_on_both_nodes_together(nodes):
+    factor = Factor(nodes[0].api().signup(), nodes[0])
+    for code in (factor.code(), factor.recovery_codes[0]):
+        challenges = [factor.challenge(api=node.api()) for node in nodes * 4]
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda node, token: factor.verify(code, token, node.api()).status_code,
+                                    nodes * 4, challenges))
+        assert sorted(answers) == [200] + [401] * 7
+
+
+def test_wrong_codes_are_counted_on_both_nodes_together(nodes):
+    factor = Factor(nodes[0].api().signup(), nodes[0])
+    mfa_token = factor.challenge()
+    for node in (*nodes, *nodes, nodes[0]):
+        assert factor.verify("wrong", mfa_token, node.api()).status_code == 401
+    assert factor.verify(factor.code(), mfa_token, nodes[1].api()).status_code == 401
+    # Over several challenges: ten codes of six digits.
+    for node in nodes * 5:
+        assert factor.verify(factor.wrong_code(), factor.challenge(api=node.api()), node.api()).status_code == 401
+    assert factor.verify(factor.code(), api=nodes[1].api()).status_code == 401

@@ -131,6 +131,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
         "UPDATE secret_versions SET vault_id = vault_id", "UPDATE secret_versions SET version = version",
         "DELETE FROM secret_versions", "UPDATE vault_keks SET blob = blob", "DELETE FROM vault_keks",
         "UPDATE secrets SET path = path", "UPDATE vaults SET org_id = org_id",
+        "UPDATE totp_factors SET user_id = user_id", "UPDATE recovery_codes SET mac = mac",
+        "UPDATE mfa_challenges SET expires_at = now()", "UPDATE mfa_challenges SET user_id = user_id",
         "UPDATE users SET org_id = org_id", "UPDATE revoked_tokens SET expires_at = now()",
         "UPDATE change_log SET id = id"}) {
     CAPTURE(sql);

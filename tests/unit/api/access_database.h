@@ -24,7 +24,8 @@ struct Database {
     static_cast<void>(made);
     Sql("TRUNCATE orgs, users, revoked_tokens, change_log, vaults, vault_keks, secrets, secret_versions, "
         "audit_events, "
-        "audit_pending, audit_links, audit_leaves, audit_checkpoints");
+        "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
+        "mfa_challenges");
   }
 
   // Runs one statement as the owner of the tables; for what the runtime role may not.

@@ -24,7 +24,9 @@ struct Fixture : Database {
   }
   Result<AccessToken> Login(std::optional<std::string> email, std::string_view password = kPassword) {
     auto draft = Draft();
-    return auth->Login({std::move(email), SecretBytes(password)}, draft);
+    TRY(auto answer, auth->Login({std::move(email), SecretBytes(password)}, draft));
+    REQUIRE(std::holds_alternative<AccessToken>(answer));
+    return std::get<AccessToken>(std::move(answer));
   }
   Result<Principal> Who(const AccessToken& token) {
     return authenticator.Authenticate(WithToken(token.token));
@@ -44,6 +46,8 @@ struct Fixture : Database {
     return {pool,
             keyring,
             authenticator,
+            tokens,
+            mfa,
             audit,
             clock,
             random,
@@ -58,7 +62,10 @@ struct Fixture : Database {
   crypto::TokenVerifier verifier = Verifier();
   Authenticator authenticator{pool, clock, verifier};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
-  std::unique_ptr<Auth> auth = Must(Auth::Create({kIssuer, kCost, false}, Parts()));
+  TokenIssuer tokens{kIssuer, keyring, clock, random};
+  crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
+  Mfa mfa{{pool, keyring, system_kek, audit, tokens, clock, random}};
+  std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, false}, Parts()));
 };
 
 ErrorKind KindOf(const auto& result) {
@@ -135,7 +142,7 @@ TEST_CASE_FIXTURE(Fixture, "a login verifies exactly one hash of the configured 
 TEST_CASE_FIXTURE(Fixture, "after a change of the cost the first login stores the password anew") {
   const auto token = Must(Signup("ann@example.org"));
   const auto old_hash = StoredHash();
-  auth = Must(Auth::Create({kIssuer, kNewCost, false}, Parts()));
+  auth = Must(Auth::Create({kNewCost, false}, Parts()));
   CHECK(!Login("ann@example.org", "wrong password!").has_value());
   CHECK(StoredHash() == old_hash);
   CHECK(Login("ann@example.org").has_value());
@@ -156,7 +163,7 @@ TEST_CASE_FIXTURE(Fixture, "a login succeeds while another stores the same passw
     Sql("UPDATE users SET password_hash = $2 WHERE id = $1", {who.id, anew});
     return crypto::VerifyPassword(phc, password);
   };
-  auth = Must(Auth::Create({kIssuer, kNewCost, false}, parts));
+  auth = Must(Auth::Create({kNewCost, false}, parts));
   CHECK(Login("ann@example.org").has_value());
   CHECK(StoredHash() == anew);
 }

@@ -1,0 +1,66 @@
+#pragma once
+// Every SQL statement on totp_factors, recovery_codes and mfa_challenges. Transactions lock a person's factor
+// before their codes and challenges.
+
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::mfa_store {
+
+struct Owner {
+  OrgId org;
+  UserId user;
+};
+
+struct Factor {
+  Bytes sealed_secret;
+  int64_t last_step = 0;
+  bool enabled = false;
+};
+Result<std::optional<Factor>> Find(schema::Connection& connection, const Owner& owner);
+
+// A factor that waits for its first code, in place of another such; false if one is enabled.
+Result<bool> PutPending(schema::Connection& connection, const Owner& owner, ByteView sealed_secret, Time now);
+// False if it is not this one any more that waits.
+Result<bool> Enable(schema::Connection& connection, const Owner& owner, const Factor& seen, int64_t step,
+                    Time now);
+Status InsertRecoveryCodes(schema::Connection& connection, const Owner& owner,
+                           const std::vector<Bytes>& macs);
+
+// Locks the person's factor until the transaction ends; false if it is not this one any more or not enabled.
+Result<bool> Lock(schema::Connection& connection, const Owner& owner, const Factor& seen);
+// The compare-and-set that spends a step, and gives back the try that its code cost; false if this step or a
+// newer one is spent.
+Result<bool> SpendStep(schema::Connection& connection, const Owner& owner, int64_t step);
+// False if there is no such code, or not any more.
+Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner, ByteView mac);
+// With its codes and challenges.
+Status Delete(schema::Connection& connection, const Owner& owner);
+
+// One more code tried by this person; touches no row if that would be more than `limit` in an hour.
+schema::Connection::Call CountTry(const Owner& owner, Time now, int32_t limit);
+
+struct Challenge {
+  Owner owner;
+  Bytes mac;
+  Time expires_at{};
+  int32_t tries = 0;
+  Factor factor;
+  Time tokens_valid_from{};
+};
+// False if the factor is not enabled any more. Removes the person's expired ones.
+Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, ByteView mac,
+                             Time expires_at, Time now);
+Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection, ByteView mac);
+// One more code tried against it; touches no row if that would be more than `limit`.
+schema::Connection::Call CountChallengeTry(const Challenge& challenge, int32_t limit);
+// False if it is gone: it succeeds once.
+Result<bool> SpendChallenge(schema::Connection& connection, const Challenge& challenge);
+// All that wait for this person's code.
+Status DeleteChallenges(schema::Connection& connection, const Owner& owner);
+
+}  // namespace claviger::api::mfa_store
