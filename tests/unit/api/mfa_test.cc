@@ -147,9 +147,8 @@ TEST_CASE_FIXTURE(Fixture,
   auto draft = Draft();
   const auto setup = Must(mfa.Setup(ann, draft));
   CHECK(setup.secret.size() == 32);
-  CHECK(setup.otpauth_uri.Text() ==
-        "otpauth://totp/Claviger:ann%40example.org?secret=" + std::string(setup.secret.Text()) +
-            "&issuer=Claviger");
+  CHECK(setup.otpauth_uri.Text() == "otpauth://totp/Claviger:ann%40example.org?secret=" +
+                                        std::string(setup.secret.Text()) + "&issuer=Claviger");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a setup replaces one that was not completed, and none that was") {
