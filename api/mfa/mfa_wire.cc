@@ -1,5 +1,6 @@
 #include "api/mfa/mfa_wire.h"
 
+#include "api/auth/auth_wire.h"
 #include "api/json/secret_json.h"
 
 namespace claviger::api {
@@ -7,7 +8,6 @@ namespace {
 
 constexpr size_t kMaxTokenBytes = 256;
 constexpr size_t kMaxCodeBytes = 64;
-constexpr size_t kMaxPasswordBytes = 1024;
 
 std::optional<SecretBytes> ReadOptionalSecret(ObjectReader& reader, std::string_view name, size_t max_bytes) {
   if (!reader.Has(name)) return std::nullopt;

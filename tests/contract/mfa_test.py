@@ -1,12 +1,14 @@
 """mfaStatus, mfaSetup, mfaVerifySetup, mfaVerify, mfaDisable, and what a login answers where a factor is enabled."""
 
 import json
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from support import routes
+from support.paths import SOURCE
 from support.totp import Factor, code_of, current_step
 
 DEAD = "Invalid or expired token"
@@ -286,6 +288,15 @@ def test_a_challenge_dies_with_the_account_and_nothing_is_left(account, daemon, 
     refused(factor.verify(code_of(factor.secret, current_step() + 1), mfa_token), DEAD)
     for table in ("totp_factors", "recovery_codes", "mfa_challenges"):
         assert daemon.psql_owner(f"SELECT count(*) FROM {table} WHERE user_id = '{user}'") == [(0,)]
+
+
+def test_the_operators_remedy_lets_the_password_alone_in_again(account, daemon, factor):
+    manual = (SOURCE / "docs" / "OPERATIONS.md").read_text()
+    remedy, = re.findall(r"```\n(DELETE FROM totp_factors .*?)```", manual, re.DOTALL)
+    mfa_token = factor.challenge()
+    daemon.psql_owner(remedy.replace("ada@example.com", account.email))
+    assert account.login()
+    refused(factor.verify(factor.recovery_codes[0], mfa_token), DEAD)
 
 
 # What somebody who writes to the database gets

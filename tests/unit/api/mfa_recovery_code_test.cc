@@ -52,3 +52,13 @@ TEST_CASE("what is stored of a recovery code holds for one person and one HSM") 
   CHECK(RecoveryCodeMac(keyring, bob, code).value() != mac);
   CHECK(RecoveryCodeMac(other, ann, code).value() != mac);
 }
+
+TEST_CASE("what is stored of a recovery code is what docs/FORMATS.md says") {
+  fakes::FakeKeyring keyring;
+  const UserId ann = *UserId::Parse("0190aaaa-0004-7000-8000-000000000001");
+  using namespace std::string_literals;
+  const std::string message = "\0\0\0\x18"s + "claviger/recovery-code/1" + "\0\0\0\x30"s +
+                              "0190aaaa-0004-7000-8000-000000000001 abcde-fg234";
+  CHECK(RecoveryCodeMac(keyring, ann, SecretBytes(std::string_view("abcde-fg234"))).value() ==
+        keyring.Mac(AsBytes(message)).value());
+}

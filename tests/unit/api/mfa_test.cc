@@ -7,6 +7,7 @@
 
 #include "api/auth/auth.h"
 #include "crypto/random.h"
+#include "crypto/record_seal.h"
 #include "tests/unit/api/access_database.h"
 
 using namespace claviger;
@@ -387,6 +388,21 @@ TEST_CASE_FIXTURE(Fixture, "a sealed secret that was moved or edited opens for n
       "1)");
   CHECK(KindOf(Verify(Challenge(), Code())) == ErrorKind::kIntegrity);
   CHECK(KindOf(Disable(Code(), {})) == ErrorKind::kIntegrity);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a secret is sealed as docs/FORMATS.md says") {
+  using namespace std::string_literals;
+  const UserId user{ann.id};
+  const std::string place = "\0\0\0\x0f"s + "claviger/totp/1" + "\0\0\0\x10"s +
+                            std::string(AsText(ann.org.Bytes())) + "\0\0\0\x10"s +
+                            std::string(AsText(user.Bytes()));
+  const auto sealed =
+      Must(crypto::SealRecord(keyring, random, system_kek, AsBytes(place), AsBytes("12345678901234567890")));
+  CHECK(sealed.size() == 108);
+  Sql("INSERT INTO totp_factors (org_id, user_id, sealed_secret, enabled_at, hour_began, created_at)"
+      " VALUES ($1, $2, $3, now(), now(), now())",
+      {ann.org, user, sealed});
+  Must(Verify(Challenge(), CodeOf("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", clock.Now())));
 }
 
 TEST_CASE_FIXTURE(Fixture, "without an HSM nobody gets in, and no try is used up") {
