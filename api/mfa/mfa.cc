@@ -143,9 +143,9 @@ Result<Mfa::Proof> Mfa::Examine(const Owner& owner, const mfa_store::Factor& fac
   return proof;
 }
 
-Result<bool> Mfa::MayTry(const Owner& owner, const Proof& proof, const mfa_store::Challenge* challenge) {
+Result<bool> Mfa::MayTry(const Owner& owner, bool guessable, const mfa_store::Challenge* challenge) {
   std::vector<schema::Connection::Call> counts;
-  if (proof.kind == Proof::Kind::kTotp) {
+  if (guessable) {
     counts.push_back(mfa_store::CountTry(owner, parts_.clock.Now(), kTriesPerHour));
   }
   if (challenge != nullptr) counts.push_back(mfa_store::CountChallengeTry(*challenge, kTriesPerChallenge));
@@ -183,7 +183,7 @@ Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, AuditDraft& aud
   if (challenge->tries >= kTriesPerChallenge) return DeadChallenge(audit, "burnt challenge");
 
   TRY(const Proof proof, Examine(owner, challenge->factor, request.code));
-  TRY(const bool may, MayTry(owner, proof, &*challenge));
+  TRY(const bool may, MayTry(owner, proof.kind == Proof::Kind::kTotp, &*challenge));
   if (!may) return WrongCode(audit, "too many tries");
   if (proof.kind == Proof::Kind::kNone) return WrongCode(audit, "neither code");
   if (proof.kind == Proof::Kind::kTotp && !proof.step) return WrongCode(audit, "wrong or spent code");
@@ -216,7 +216,7 @@ Status Mfa::DisableByCode(const Owner& owner, const SecretBytes& code, AuditDraf
   TRY(const auto factor, FindFactor(owner));
   if (!factor || !factor->enabled) return Invalid("No second factor is enabled");
   TRY(const Proof proof, Examine(owner, *factor, code));
-  TRY(const bool may, MayTry(owner, proof, nullptr));
+  TRY(const bool may, MayTry(owner, proof.kind == Proof::Kind::kTotp, nullptr));
   if (!may) return WrongProof(audit, "too many tries");
 
   AuditDraft success = audit;
@@ -242,6 +242,8 @@ Status Mfa::DisableByPassword(const Owner& owner, const SecretBytes& password, A
   }
   if (!user) return Unauthenticated("the account is gone");
   if (!factor || !factor->enabled) return Invalid("No second factor is enabled");
+  TRY(const bool may, MayTry(owner, true, nullptr));
+  if (!may) return WrongProof(audit, "too many tries");
   TRY(const bool matches, crypto::VerifyPassword(user->password_hash, password));
   if (!matches) return WrongProof(audit, "wrong password");
 

@@ -13,8 +13,9 @@
 // Codes cannot be guessed. Each costs a try of its challenge (5 in all) and, if it has the shape of a TOTP
 // code, one of the person's (10 in an hour, over all challenges, nodes and addresses); a right one gives the
 // latter back. A try is counted and committed before its code may count, so that a thousand at the same
-// moment are no more than five. Recovery codes have 50 bits and need no limit of their own: with one of them
-// the owner gets in while somebody who knows the password uses up the hour.
+// moment are no more than five. A password given to disable the factor costs one of the person's, too.
+// Recovery codes have 50 bits and need no limit of their own: with one of them the owner gets in while
+// somebody who knows the password uses up the hour.
 //
 // What is right once is wrong for ever after: the step of a TOTP code and a recovery code are spent in the
 // transaction that removes the challenge and writes the audit record, under a lock on the factor.
@@ -86,8 +87,9 @@ class Mfa {
   Result<std::optional<int64_t>> MatchStep(const Owner& owner, const mfa_store::Factor& factor,
                                            const SecretBytes& code);
   Result<Proof> Examine(const Owner& owner, const mfa_store::Factor& factor, const SecretBytes& code);
-  // The one place that limits guessing: counts a try, and is false if there is none left.
-  Result<bool> MayTry(const Owner& owner, const Proof& proof, const mfa_store::Challenge* challenge);
+  // The one place that limits guessing: counts a try, and is false if there is none left. Recovery codes are
+  // not guessable.
+  Result<bool> MayTry(const Owner& owner, bool guessable, const mfa_store::Challenge* challenge);
   // Under the lock of the factor; false if it was spent before.
   Result<bool> Spend(schema::Connection& connection, const Owner& owner, const mfa_store::Factor& seen,
                      const Proof& proof);

@@ -257,6 +257,14 @@ TEST_CASE_FIXTURE(Fixture,
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "disabling is no way to try more passwords than codes") {
+  Enable();
+  for (int i = 0; i < 10; ++i) CHECK(KindOf(Disable({}, kNewPassword)) == ErrorKind::kInvalid);
+  CHECK(KindOf(Disable({}, kPassword)) == ErrorKind::kInvalid);
+  clock.Advance(hours(1));
+  Must(Disable({}, kPassword));
+}
+
 TEST_CASE_FIXTURE(Fixture, "while the hour's tries are used up, a recovery code still lets the owner in") {
   Enable();
   for (int i = 0; i < 10; ++i) CHECK(KindOf(Disable(Wrong(), {})) == ErrorKind::kInvalid);
