@@ -157,6 +157,7 @@ void Pipeline::RunTogether(const Route& route, std::span<Job* const> jobs) {
         {job, *std::move(principal), AuditDraft(job->request, route.action, route.operation_id)});
     attempts.back().draft.SetActor(attempts.back().principal);
   }
+  if (attempts.empty()) return;
   std::vector<Context> contexts;
   contexts.reserve(attempts.size());
   for (Attempt& attempt : attempts) {

@@ -578,6 +578,18 @@ TEST_CASE_FIXTURE(BatchFixture, "whoever cannot be answered together takes the o
   CHECK(sizes == std::vector<size_t>{3});
 }
 
+TEST_CASE_FIXTURE(BatchFixture, "while nobody is known from the cache there are no batches") {
+  Open({Batched()});
+  std::vector<Asked> asked;
+  for (const char* caller : {"a", "b", "c"}) asked.push_back(AskFor(caller));
+  Release();
+  for (const auto& each : asked) {
+    CHECK(each.answer->Get().status == 200);
+    CHECK(journal.entries(each.id) == alone);
+  }
+  CHECK(sizes.empty());
+}
+
 TEST_CASE_FIXTURE(BatchFixture, "a batch without its answers sends each request through the handler, once") {
   Route route = Batched();
   SUBCASE("an exception") {

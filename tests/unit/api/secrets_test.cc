@@ -500,20 +500,24 @@ TEST_CASE_FIXTURE(BatchFixture,
 
 TEST_CASE_FIXTURE(BatchFixture,
                   "a secret whose rows were moved is written where it is asked for, or not at all") {
-  for (const char* path : {"moved", "copied"}) Put(path);
+  for (const char* path : {"moved", "copied", "misnamed"}) Put(path);
   Sql("UPDATE secrets SET vault_id = $1 WHERE path = 'moved'", {second_vault});
+  Sql("UPDATE secrets SET path = 'mis//named' WHERE path = 'misnamed'");
   CopyToBob("copied");
   std::vector<Write> writes;
   writes.push_back({{alice, second_vault, "moved"}, Value("at its new place")});
   writes.push_back({{alice, vault, "copied"}, Value("alice's")});
   writes.push_back({{bob, bobs_vault, "copied"}, Value("bob's")});  // under the same id
   writes.push_back({{alice, vault, "moved"}, Value("at its old place")});
+  writes.push_back({{alice, vault, "mis//named"}, Value("nowhere")});
   const auto answers = PutTogether(writes);
-  CHECK(Answered(answers) == std::vector{true, true, false, false});
+  CHECK(Answered(answers) == std::vector{true, true, false, false, false});
   CHECK(Must(*answers[0]).version == 2);
   CHECK(Must(*answers[1]).version == 2);
   CHECK(Must(Put(writes[2])).version == 2);
   CHECK(Must(Put(writes[3])).version == 1);
+  CHECK(Put(writes[4]).error().kind == ErrorKind::kInvalid);
+  writes.pop_back();
   for (const Write& write : writes) CHECK(Must(Get(write.place)).value == write.request.value);
 }
 
