@@ -65,6 +65,19 @@ ConfigKey List(std::string_view name, std::string_view about, Access access) {
   return key;
 }
 
+ConfigKey TrustedProxies(std::string_view name, std::string_view about) {
+  ConfigKey key{.name = name, .about = about, .repeatable = true};
+  key.read = [](Config& config, const Texts& texts) {
+    auto proxies = api::http::TrustedProxies::Parse(texts);
+    if (!proxies) return false;
+    config.http.trusted_proxies = *std::move(proxies);
+    return true;
+  };
+  key.show = [](const Config& config) { return config.http.trusted_proxies.words(); };
+  key.rule = "\"unix\", an IP address, or a network such as 10.0.0.0/8 without host bits and not /0";
+  return key;
+}
+
 ConfigKey Masked(ConfigKey key) {
   key.masked = true;
   return key;
@@ -88,6 +101,7 @@ std::vector<ConfigKey> HttpKeys() {
       List("http.listen", "address served over TLS (repeatable)", FIELD(listen)),
       List("http.listen_plain", "Unix, inherited or loopback address without TLS (repeatable)",
            FIELD(listen_plain)),
+      TrustedProxies("http.trusted_proxies", "proxies whose X-Forwarded-For is believed (repeatable)"),
       Value("http.certificate", "certificate chain, PEM file", FIELD(http.tls.certificate_chain_pem)),
       Value("http.private_key", "its private key, PEM file", FIELD(http.tls.private_key_pem)),
       Number("http.io_threads", "threads that read and write", 1, 64, FIELD(http.io_threads)),

@@ -21,7 +21,7 @@ std::string Bounded(std::string_view text) {
 }  // namespace
 
 AuditDraft::AuditDraft(const http::Request& request, std::string action, std::string operation)
-    : action_(std::move(action)), ip_address_(request.peer_address), request_id_(FormatUuid(request.id)) {
+    : action_(std::move(action)), ip_address_(request.client.text), request_id_(FormatUuid(request.id)) {
   text_details_.emplace_back("operation", std::move(operation));
 }
 

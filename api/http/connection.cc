@@ -34,7 +34,7 @@ Connection::Connection(const Service& service, ConnectionHost& host, uint64_t id
       host_(host),
       id_(id),
       stream_(std::move(arrival.stream)),
-      peer_address_(std::move(arrival.peer_address)),
+      peer_(PeerAddress(std::move(arrival.peer_address))),
       ticket_(std::move(arrival.ticket)),
       reader_(LimitsOf(service.config), service.config.max_body_bytes, service.body_limit) {
   SetDeadline(service.config.head_timeout);
@@ -110,6 +110,8 @@ void Connection::BeginBody() {
 }
 
 void Connection::Dispatch() {
+  auto client = service_.config.trusted_proxies.FindClient(peer_, reader_.head().headers);
+  if (!client) return Refuse(400, "X-Forwarded-For must be a list of IP addresses");
   phase_ = Phase::kAnswering;
   SetDeadline(service_.config.job_timeout);
   ++request_number_;
@@ -121,7 +123,7 @@ void Connection::Dispatch() {
   ++service_.counters.requests_total;
 
   Request request = reader_.Take();
-  request.peer_address = peer_address_;
+  request.client = *std::move(client);
   request.id = request_id_;
   request.received_at = service_.clock.Steady();
   try {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/http/census.h"
+#include "api/http/client_address.h"
 #include "api/http/counters.h"
 #include "api/http/event_loop.h"
 #include "api/http/output.h"
@@ -90,7 +91,7 @@ class Connection {
   ConnectionHost& host_;
   const uint64_t id_;
   Stream stream_;
-  const std::string peer_address_;
+  const ClientAddress peer_;
   Census::Ticket ticket_;
   RequestReader reader_;
   Output output_;

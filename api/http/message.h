@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/http/client_address.h"
 #include "base/clock.h"
 #include "base/ids.h"
 
@@ -30,8 +31,8 @@ struct Request {
   Target target;
   std::vector<std::pair<std::string, std::string>> headers;  // names lower-case, values trimmed, in order
   std::string body;
-  std::string peer_address;  // "127.0.0.1", "::1", or "unix"; IPv4-mapped addresses are shown as IPv4
-  Uuid id{};                 // made by the server; in the audit log and the X-Request-Id answer header
+  ClientAddress client;
+  Uuid id{};  // made by the server; in the audit log and the X-Request-Id answer header
   SteadyTime received_at{};
 
   // First value of a header by lower-case name; framing headers never occur twice.

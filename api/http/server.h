@@ -58,6 +58,7 @@ struct TlsFiles {
 struct ServerConfig {
   std::vector<Listener> listeners;
   TlsFiles tls;
+  TrustedProxies trusted_proxies;
   uint32_t io_threads = 2;
   uint32_t max_connections = 4096;
   uint32_t max_connections_per_address = 1024;  // IPv6: per /64; Unix clients have no such limit

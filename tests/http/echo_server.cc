@@ -130,7 +130,7 @@ class Routes {
   static Response Echo(const Request& request) {
     Response response = Text(request.body);
     response.headers.emplace_back("X-Method", Name(request.method));
-    response.headers.emplace_back("X-Peer", request.peer_address);
+    response.headers.emplace_back("X-Client", request.client.text);
     response.headers.emplace_back("X-Segments", nlohmann::json(request.target.segments).dump());
     response.headers.emplace_back("X-Query", nlohmann::json(request.target.query).dump());
     return response;
@@ -171,6 +171,7 @@ struct Options {
 Options Parse(int argc, char** argv) {
   Options options;
   ServerConfig& config = options.config;
+  std::vector<std::string> trusted;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     const size_t equals = arg.find('=');
@@ -186,6 +187,8 @@ Options Parse(int argc, char** argv) {
       config.tls.certificate_chain_pem = text;
     else if (name == "--key")
       config.tls.private_key_pem = text;
+    else if (name == "--trust")
+      trusted.push_back(text);
     else if (name == "--io-threads")
       config.io_threads = static_cast<uint32_t>(number);
     else if (name == "--max-connections")
@@ -217,6 +220,7 @@ Options Parse(int argc, char** argv) {
     else
       std::abort();
   }
+  config.trusted_proxies = api::http::TrustedProxies::Parse(trusted).value();
   return options;
 }
 

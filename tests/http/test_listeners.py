@@ -22,7 +22,7 @@ def test_a_unix_socket_is_served_and_removed_at_the_end(serve, tmp_path):
     assert server.addresses == [f"unix:{path}"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     client = unix_client(path)
-    assert client.get("/echo").headers["X-Peer"] == "unix"
+    assert client.get("/echo").headers["X-Client"] == "unix"
     assert client.get("/token/a").body == b"a"
     assert client.get("/big/3000000").status == 200
     client.close()
@@ -49,7 +49,7 @@ def test_a_socket_file_is_replaced_only_if_nobody_listens(serve, tmp_path):
 def test_ipv6_is_served(serve):
     server = serve(listen="[::1]:0")
     assert server.addresses[0].startswith("[::1]:")
-    assert server.connect().get("/echo").headers["X-Peer"] == "::1"
+    assert server.connect().get("/echo").headers["X-Client"] == "::1"
 
 
 def test_the_ipv6_wildcard_takes_both_families_and_shows_ipv4_plainly(serve):
@@ -57,7 +57,7 @@ def test_the_ipv6_wildcard_takes_both_families_and_shows_ipv4_plainly(serve):
     port = server.endpoint[1]
     for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
         client = Client(socket.create_connection((host, port), timeout=20))
-        assert client.get("/echo").headers["X-Peer"] == shown
+        assert client.get("/echo").headers["X-Client"] == shown
 
 
 def test_an_inherited_socket_is_served(serve):

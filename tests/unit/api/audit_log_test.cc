@@ -17,7 +17,7 @@ struct Fixture : Database {
   AuditDraft Draft() {
     http::Request request;
     request.id = NewUuidV7(clock, random);
-    request.peer_address = "192.0.2.7";
+    request.client = http::PeerAddress("192.0.2.7");
     return AuditDraft(request, "secret.read", "getSecret");
   }
   crypto::AuditRecord Record() { return Draft().Finish(clock, random, "success"); }
