@@ -27,6 +27,11 @@ Status CheckKind(const Route& route, const Principal& principal) {
   return Ok();
 }
 
+bool IsWayBackIn(const Route& route, const http::Request& request, const Principal& principal) {
+  return route.open_to_local_owner && request.client.IsLocal() && principal.type == PrincipalType::kUser &&
+         principal.role == Role::kOwner;
+}
+
 // The border where exceptions of libraries that a handler let through become errors. Their texts are not
 // logged: some quote their input.
 Result<http::Response> CallHandler(const Route& route, Context& context) {
@@ -53,10 +58,11 @@ struct Pipeline::Attempt {
   AuditDraft draft;
 };
 
-Pipeline::Pipeline(Router router, Authenticator& authenticator, AuditLog& audit, WorkPool& workers,
-                   WorkPool& hashers, const Log& log, BatchLimits batches)
+Pipeline::Pipeline(Router router, Authenticator& authenticator, IpGate& ip_gate, AuditLog& audit,
+                   WorkPool& workers, WorkPool& hashers, const Log& log, BatchLimits batches)
     : router_(std::move(router)),
       authenticator_(authenticator),
+      ip_gate_(ip_gate),
       audit_(audit),
       workers_(workers),
       hashers_(hashers),
@@ -149,7 +155,9 @@ void Pipeline::RunTogether(const Route& route, std::span<Job* const> jobs) {
   attempts.reserve(jobs.size());
   for (Job* job : jobs) {
     auto principal = authenticator_.Recall(job->request);
-    if (!principal || !CheckKind(route, *principal)) {
+    // Rules that are not known for sure are asked by the request that goes alone.
+    if (!principal || !CheckKind(route, *principal) ||
+        !ip_gate_.Recall(*principal, job->request.client).value_or(false)) {
       RunAlone(*job);
       continue;
     }
@@ -206,10 +214,19 @@ Result<http::Response> Pipeline::Serve(const Router::Match& match, const http::R
     }
     principal = std::move(authenticated).value();
     draft.SetActor(principal);
+    TRYV(CheckAddress(route, request, principal, draft));
     TRYV(CheckKind(route, principal));
   }
   Context context{request, match.params, principal, draft};
   return CallHandler(route, context);
+}
+
+Status Pipeline::CheckAddress(const Route& route, const http::Request& request, const Principal& principal,
+                              AuditDraft& draft) {
+  TRY(const bool admitted, ip_gate_.Admits(principal, request.client));
+  if (admitted || IsWayBackIn(route, request, principal)) return Ok();
+  draft.AddDetail("reason", "ip_rule");
+  return Forbidden("Requests from this address are not allowed");
 }
 
 http::Response Pipeline::Settle(const Route& route, const http::Request& request,

@@ -1,6 +1,6 @@
 #pragma once
-// The life of a request, in order: route, audit draft, authentication, handler, audit commit, answer. The
-// order is this one list; a route's columns say which steps it takes.
+// The life of a request, in order: route, audit draft, authentication, IP rules, handler, audit commit,
+// answer. The order is this one list; a route's columns say which steps it takes.
 //
 // Requests of a route that has a batch handler are answered together while they come faster than one by one:
 // they share their round trips and visits to the HSM. Only what goes plainly well is answered so. A request
@@ -12,6 +12,7 @@
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
 #include "api/http/server.h"
+#include "api/ip_rules/ip_gate.h"
 #include "api/routes.h"
 #include "api/work_pool.h"
 #include "base/log.h"
@@ -26,8 +27,8 @@ struct BatchLimits {
 
 class Pipeline {
  public:
-  Pipeline(Router router, Authenticator& authenticator, AuditLog& audit, WorkPool& workers, WorkPool& hashers,
-           const Log& log, BatchLimits batches = {});
+  Pipeline(Router router, Authenticator& authenticator, IpGate& ip_gate, AuditLog& audit, WorkPool& workers,
+           WorkPool& hashers, const Log& log, BatchLimits batches = {});
 
   // http::Handler: on an IO thread, never blocks. HEAD is served as GET on routes that run on the IO thread.
   void Handle(http::Request request, http::Responder responder);
@@ -58,14 +59,17 @@ class Pipeline {
   std::vector<BatchAnswer> CallBatchHandler(const Route& route, std::span<Context> contexts);
   // The last steps: the audit record commits, then the answer leaves.
   void Deliver(Job& job, const AuditDraft& draft, http::Response response);
-  // Authentication, the route's auth kind, the handler.
+  // Authentication, IP rules, the route's auth kind, the handler.
   Result<http::Response> Serve(const Router::Match& match, const http::Request& request, AuditDraft& draft);
+  Status CheckAddress(const Route& route, const http::Request& request, const Principal& principal,
+                      AuditDraft& draft);
   // Turns an error into its problem body; logs it, here and nowhere else.
   http::Response Settle(const Route& route, const http::Request& request,
                         Result<http::Response> answer) const;
 
   Router router_;
   Authenticator& authenticator_;
+  IpGate& ip_gate_;
   AuditLog& audit_;
   WorkPool& workers_;
   WorkPool& hashers_;

@@ -58,6 +58,8 @@ struct Route {
   Handler handler;
   // Only for routes that run on the workers and want a known principal; does what the handler does.
   BatchHandler batch = {};
+  // IP rules do not keep an owner who calls from the server's own machine from this route: the way back in.
+  bool open_to_local_owner = false;
 };
 
 class Router {

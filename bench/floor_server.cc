@@ -111,11 +111,13 @@ int Serve(const Options& options) {
   const crypto::TokenVerifier verifier(options.issuer, keys.value());
   api::Authenticator authenticator(pool, clock, verifier);
   authenticator.TrustUntil(clock.Steady() + std::chrono::hours{24});
+  api::IpGate ip_gate(pool, clock);
+  ip_gate.TrustUntil(clock.Steady() + std::chrono::hours{24});
   api::AuditLog audit(pool, clock, random, log, 1024);
   api::WorkPool workers(options.workers, 4096);
   api::WorkPool hashers(2, 4096);
-  api::Pipeline pipeline(api::Router(FloorRoutes(pool, clock, random, options.phc)), authenticator, audit,
-                         workers, hashers, log);
+  api::Pipeline pipeline(api::Router(FloorRoutes(pool, clock, random, options.phc)), authenticator, ip_gate,
+                         audit, workers, hashers, log);
 
   http::ServerConfig config;
   config.listeners = {{options.listen, true}};

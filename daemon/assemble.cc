@@ -66,16 +66,18 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
 
   const crypto::TokenVerifier verifier(config.issuer, std::move(token_keys));
   api::Authenticator authenticator(pool, clock, verifier);
-  api::ChangeFeed feed(config.database, {&authenticator}, clock, log);
+  api::IpGate ip_gate(pool, clock);
+  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate}, clock, log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker(pool, *keyring, clock, log);
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, system_kek,
-                                                                  pool, authenticator, audit, readiness})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, system_kek, pool,
+                                                authenticator, ip_gate, audit, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
-  api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, audit, workers, hashers, log,
-                         {.threads = config.batchers, .queue = config.worker_queue});
+  api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
+                         hashers, log, {.threads = config.batchers, .queue = config.worker_queue});
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
                                    config.http,

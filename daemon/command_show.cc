@@ -62,10 +62,12 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const crypto::WrappedKek system_kek;
   const crypto::TokenVerifier verifier(config.issuer, {});
   api::Authenticator authenticator(pool, clock, verifier);
+  api::IpGate ip_gate(pool, clock);
   api::AuditLog audit(pool, clock, random, log, 1);
   const api::Readiness readiness(config.database, keyring, audit, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek,
-                                                                  pool, authenticator, audit, readiness})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek, pool,
+                                                authenticator, ip_gate, audit, readiness})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -49,7 +49,8 @@ Nouns::Nouns(const NounParts& parts)
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
-      trail_(parts.pool) {}
+      trail_(parts.pool),
+      ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random) {}
 
 Rows Nouns::Routes(const PublishedKeys& keys) {
   Rows all;
@@ -60,6 +61,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
+  Add(all, api::IpRuleRoutes(ip_rules_));
   if (signup_ == Signup::kClosed) CloseSignup(all);
   return all;
 }

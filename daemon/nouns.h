@@ -9,6 +9,7 @@
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
 #include "api/health/health.h"
+#include "api/ip_rules/ip_rules.h"
 #include "api/mfa/mfa.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
@@ -26,6 +27,7 @@ struct NounParts {
   const crypto::WrappedKek& system_kek;
   schema::Pool& pool;
   api::Authenticator& authenticator;
+  api::IpGate& ip_gate;
   api::AuditLog& audit;
   const api::Readiness& readiness;
 };
@@ -56,6 +58,7 @@ class Nouns {
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::AuditTrail trail_;
+  api::IpRules ip_rules_;
 };
 
 }  // namespace claviger::daemon

@@ -12,10 +12,8 @@
 
 namespace claviger::api {
 
-inline constexpr size_t kMaxVaultNameChars = 255;  // Unicode code points, at least one
-inline constexpr size_t kMaxVaultDescriptionBytes = 1024;
-inline constexpr std::string_view kReservedVaultPrefix =
-    "__";  // names of vaults that the daemon makes itself
+// Of the names of vaults that the daemon makes itself.
+inline constexpr std::string_view kReservedVaultPrefix = "__";
 
 struct CreateVaultRequest {
   std::string name;

@@ -18,7 +18,7 @@ _claviger_offer() {
 
 _claviger_options() {
     case $1 in
-        '' | mfa | vault | secret | audit) ;;
+        '' | mfa | vault | secret | audit | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm') echo --code-file --code-stdin ;;
@@ -26,7 +26,7 @@ _claviger_options() {
         signup) echo --email --display-name --password-file --password-stdin ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete') echo --yes ;;
+        'vault delete' | 'secret delete' | 'ip-rule remove') echo --yes ;;
         'secret put')
             echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
             ;;
@@ -36,6 +36,7 @@ _claviger_options() {
         'audit list') echo --resource-id --actor-id --action --from --to --limit --offset ;;
         'audit export' | 'audit key') echo --file ;;
         'audit verify') echo --public-key --org --expect-checkpoint ;;
+        'ip-rule add') echo --applies-to --label ;;
         health) echo --hsm ;;
     esac
     echo --help --url --ca-file --timeout --output
@@ -43,11 +44,12 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup login logout whoami mfa vault secret run audit health completion version ;;
+        '') echo signup login logout whoami mfa vault secret run audit ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         vault) echo create list show delete ;;
         secret) echo put get list describe delete ;;
         audit) echo list export verify key ;;
+        ip-rule) echo list add remove ;;
         completion) echo bash zsh fish ;;
     esac
 }
@@ -79,6 +81,7 @@ _claviger_value() {
     local typed=$2
     case $1 in
         --output) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$typed") ;;
+        --applies-to) mapfile -t COMPREPLY < <(compgen -W 'all users agents' -- "$typed") ;;
         --type)
             mapfile -t COMPREPLY < <(compgen -W \
                 'generic password api_key private_key certificate file note ssh_key env_bundle env' -- "$typed")
@@ -90,7 +93,7 @@ _claviger_value() {
         --vault) _claviger_offer "$typed" < <(_claviger_ask vault list --names-only) ;;
         --url | --timeout | --email | --display-name | --description | --metadata | --expires-at | --expires-in | \
             --max-reads | --prefix | --secret | --resource-id | --actor-id | --action | --from | --to | --limit | \
-            --offset | --org | --expect-checkpoint) ;;
+            --offset | --org | --expect-checkpoint | --label) ;;
         *) return 1 ;;
     esac
 }
@@ -104,6 +107,7 @@ _claviger_argument() {
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')
             _claviger_offer "$typed" < <(_claviger_ask secret list --paths-only -- "${arguments[0]}")
             ;;
+        'ip-rule add:0') mapfile -t COMPREPLY < <(compgen -W 'allow deny block' -- "$typed") ;;
         'audit verify:0')
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")

@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "claviger-run",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
     "audit verify": "claviger-audit", "audit key": "claviger-audit",
+    "ip-rule": "claviger-ip-rule", "ip-rule list": "claviger-ip-rule", "ip-rule add": "claviger-ip-rule",
+    "ip-rule remove": "claviger-ip-rule",
     "health": "claviger-health",
     "completion": "claviger", "version": "claviger",
 }
@@ -37,7 +39,7 @@ def options_in(text):
 
 def subcommands_in(text):
     block = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.MULTILINE)
-    return set(re.findall(r"^  (\w+)", block.group(1), re.MULTILINE)) if block else set()
+    return set(re.findall(r"^  ([\w-]+)", block.group(1), re.MULTILINE)) if block else set()
 
 
 def manual_text(page):

@@ -108,3 +108,26 @@ def test_wrong_codes_are_counted_on_both_nodes_together(nodes):
     for node in nodes * 5:
         assert factor.verify(factor.wrong_code(), factor.challenge(api=node.api()), node.api()).status_code == 401
     assert factor.verify(factor.code(), api=nodes[1].api()).status_code == 401
+
+
+def test_an_ip_rule_holds_on_the_other_node(own_installation):
+    first, second = [own_installation.daemon(f"proxied-{name}", http__trusted_proxies="127.0.0.1") for name in ("a", "b")]
+    owner = first.api().signup()
+    office, home = ({"X-Forwarded-For": address} for address in ("203.0.113.9", "198.51.100.7"))
+
+    def answers(node, status):
+        wait.until(lambda: node.api(owner.token).get("/v1/vaults", headers=home).status_code == status,
+                   f"{node.base_url} to answer {status}", timeout=SOON)
+
+    answers(first, 200)
+    answers(second, 200)
+    made = owner.post("/v1/security/ip-rules", json={"rule_type": "deny", "cidr": "198.51.100.0/24"}, headers=office)
+    assert made.status_code == 201
+    assert owner.get("/v1/vaults", headers=home).status_code == 403
+    answers(second, 403)
+    removed = second.api(owner.token).delete(f"/v1/security/ip-rules/{made.json()['id']}", headers=office)
+    assert removed.status_code == 204
+    answers(second, 200)
+    answers(first, 200)
+    for node in (first, second):
+        node.kill9()

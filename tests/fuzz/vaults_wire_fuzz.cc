@@ -1,6 +1,7 @@
 // Vaults as JSON, from clients and from servers: what is taken obeys the rules and prints back.
 #include <nlohmann/json.hpp>
 
+#include "api/json/text_rules.h"
 #include "api/vaults/vaults_wire.h"
 #include "tests/fuzz/require.h"
 
@@ -17,7 +18,7 @@ void CheckCreate(std::string_view text) {
   Require(!name.empty() && IsUtf8(name) && !name.starts_with(kReservedVaultPrefix), "names obey the rules");
   Require(name.find_first_of(std::string_view("\0\t\r\n\x1B\x7F", 6)) == std::string::npos,
           "names hold no control characters");
-  Require(description.size() <= kMaxVaultDescriptionBytes && IsUtf8(description), "descriptions are bounded");
+  Require(description.size() <= kMaxDescriptionBytes && IsUtf8(description), "descriptions are bounded");
   const auto again = DecodeCreateVault(DumpJson(EncodeCreateVault(request.value())));
   Require(again && again.value().name == name && again.value().description == description,
           "requests print back");

@@ -134,7 +134,7 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
         "UPDATE totp_factors SET user_id = user_id", "UPDATE recovery_codes SET mac = mac",
         "UPDATE mfa_challenges SET expires_at = now()", "UPDATE mfa_challenges SET user_id = user_id",
         "UPDATE users SET org_id = org_id", "UPDATE revoked_tokens SET expires_at = now()",
-        "UPDATE change_log SET id = id"}) {
+        "UPDATE change_log SET id = id", "UPDATE ip_rules SET cidr = cidr"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

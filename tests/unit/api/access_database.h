@@ -22,7 +22,8 @@ struct Database {
       return true;
     }();
     static_cast<void>(made);
-    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, vaults, vault_keks, secrets, secret_versions, "
+    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, vaults, vault_keks, secrets, "
+        "secret_versions, "
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "mfa_challenges");

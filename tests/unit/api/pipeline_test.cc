@@ -6,6 +6,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "api/json/json.h"
@@ -74,6 +75,23 @@ class FakeAuthenticator final : public Authenticator {
   Journal& journal_;
 };
 
+class FakeIpGate final : public IpGate {
+ public:
+  using IpGate::IpGate;
+  Result<bool> Admits(const Principal& principal, const http::ClientAddress&) override {
+    if (failure) return *failure;
+    return admits && !refused.contains(principal.id);
+  }
+  std::optional<bool> Recall(const Principal& principal, const http::ClientAddress&) override {
+    if (forgotten.contains(principal.id)) return std::nullopt;
+    return admits && !refused.contains(principal.id);
+  }
+  bool admits = true;
+  std::set<Uuid> refused;    // principals whose rules refuse them
+  std::set<Uuid> forgotten;  // principals whose rules are not in the cache
+  std::optional<Error> failure;
+};
+
 class FakeAuditLog final : public AuditLog {
  public:
   FakeAuditLog(Journal& journal, schema::Pool& pool, const Clock& clock, Random& random, const Log& log)
@@ -132,11 +150,12 @@ struct Fixture {
       route.pattern = "/x";
       if (route.operation_id.empty()) route.operation_id = "doX";
     }
-    Pipeline pipeline(Router(std::move(routes)), authenticator, audit, workers, hashers, log);
+    Pipeline pipeline(Router(std::move(routes)), authenticator, ip_gate, audit, workers, hashers, log);
     http::Request request;
     request.method = method;
     request.target.segments = {"x"};
     request.body = "body";
+    request.client = client;
     request.id = NewUuidV7(clock, random);
     request_id = FormatUuid(request.id);
     auto answer = std::make_shared<Answer>(journal);
@@ -169,9 +188,11 @@ struct Fixture {
   schema::Pool pool{schema::PgConfig{}, log};
   crypto::TokenVerifier verifier{"test", {}};
   FakeAuthenticator authenticator{journal, pool, clock, verifier};
+  FakeIpGate ip_gate{pool, clock};
   FakeAuditLog audit{journal, pool, clock, random, log};
   WorkPool workers{1, 8};
   WorkPool hashers{1, 8};
+  http::ClientAddress client = http::PeerAddress("127.0.0.1");
   std::string request_id;
 };
 
@@ -241,7 +262,7 @@ struct BatchFixture : Fixture {
       return Response::NoContent();
     };
     routes.push_back(hold);
-    pipeline.emplace(Router(std::move(routes)), authenticator, audit, workers, hashers, log, limits);
+    pipeline.emplace(Router(std::move(routes)), authenticator, ip_gate, audit, workers, hashers, log, limits);
     Introduce("holder");
     AskFor("holder", Method::kPut, "hold");
     held_.get_future().wait();
@@ -410,7 +431,7 @@ TEST_CASE_FIXTURE(Fixture, "unknown paths and methods are answered at once, with
   CHECK(HeaderOf(Ask(Succeeding(), Method::kPut), "Allow") == "POST");
   CHECK(journal.entries() == Entries{"send 405", "send 405"});
 
-  Pipeline pipeline(Router({}), authenticator, audit, workers, hashers, log);
+  Pipeline pipeline(Router({}), authenticator, ip_gate, audit, workers, hashers, log);
   auto answer = std::make_shared<Answer>(journal);
   pipeline.Handle(http::Request{}, http::Responder(answer));
   CHECK(answer->Get().status == 404);
@@ -466,7 +487,7 @@ TEST_CASE_FIXTURE(Fixture, "body limits follow the route") {
   route.method = Method::kPut;
   route.pattern = "/big/{path...}";
   route.max_body = 5 * 1024 * 1024;
-  const Pipeline pipeline(Router({route}), authenticator, audit, workers, hashers, log);
+  const Pipeline pipeline(Router({route}), authenticator, ip_gate, audit, workers, hashers, log);
   CHECK(pipeline.MaxBody(Method::kPut, {{"big", "x"}, {}}) == 5 * 1024 * 1024);
   CHECK(pipeline.MaxBody(Method::kGet, {{"big", "x"}, {}}) == 64 * 1024);
   CHECK(pipeline.MaxBody(Method::kPut, {{"small"}, {}}) == 64 * 1024);
@@ -588,6 +609,31 @@ TEST_CASE_FIXTURE(BatchFixture, "while nobody is known from the cache there are 
     CHECK(journal.entries(each.id) == alone);
   }
   CHECK(sizes.empty());
+}
+
+TEST_CASE_FIXTURE(BatchFixture, "only who is known to pass the IP rules is answered in a batch") {
+  Open({Batched()});
+  const std::vector<std::string> callers{"first", "refused", "forgotten", "forgotten and refused", "last"};
+  for (const auto& caller : callers) Introduce(caller);
+  const auto id = [&](const char* caller) { return authenticator.known[caller].id; };
+  ip_gate.refused = {id("refused"), id("forgotten and refused")};
+  ip_gate.forgotten = {id("forgotten"), id("forgotten and refused")};
+  std::map<std::string, Asked> asked;
+  for (const auto& caller : callers) asked[caller] = AskFor(caller);
+  Release();
+
+  for (const char* caller : {"first", "last"}) {
+    CHECK(asked[caller].answer->Get().body == BodyFor(caller, "together"));
+    CHECK(journal.entries(asked[caller].id) == together);
+  }
+  CHECK(asked["forgotten"].answer->Get().body == BodyFor("forgotten", "alone"));
+  CHECK(journal.entries(asked["forgotten"].id) == alone);
+  for (const char* caller : {"refused", "forgotten and refused"}) {
+    CHECK(asked[caller].answer->Get().status == 403);
+    CHECK(journal.entries(asked[caller].id) == Entries{"authenticate", "audit x.write denied", "send 403"});
+    CHECK(ParseJson(audit.records.at(asked[caller].id).details).value()["reason"] == "ip_rule");
+  }
+  CHECK(sizes == std::vector<size_t>{2});
 }
 
 TEST_CASE_FIXTURE(BatchFixture, "a batch without its answers sends each request through the handler, once") {
@@ -803,4 +849,58 @@ TEST_CASE_FIXTURE(BatchFixture,
   pipeline->Stop();
   for (const auto& each : asked) CHECK(journal.entries(each.id).empty());
   CHECK(sizes.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "an address that the IP rules refuse reaches no handler, and that is recorded") {
+  ip_gate.admits = false;
+  const Response response = Ask(Succeeding());
+  CHECK(response.status == 403);
+  CHECK(DetailOf(response) == "Requests from this address are not allowed");
+  CHECK(journal.entries() == Entries{"authenticate", "audit x.read denied", "send 403"});
+  CHECK(audit.last.actor_id == FormatUuid(authenticator.principal.id));
+  CHECK(ParseJson(audit.last.details).value()["reason"] == "ip_rule");
+}
+
+TEST_CASE_FIXTURE(Fixture, "IP rules that cannot be known let nobody pass") {
+  ip_gate.failure = Unavailable("no database");
+  CHECK(Ask(Succeeding()).status == 503);
+  CHECK(journal.entries() == Entries{"authenticate", "audit x.read unknown", "send 503"});
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "IP rules come after authentication and before the kind of caller, and not on public routes") {
+  ip_gate.admits = false;
+  authenticator.failure = Unauthenticated("expired");
+  CHECK(Ask(Succeeding()).status == 401);
+  authenticator.failure.reset();
+  Route route = Succeeding();
+  authenticator.principal.type = PrincipalType::kAgent;
+  route.auth = AuthKind::kUser;
+  CHECK(DetailOf(Ask(route)) == "Requests from this address are not allowed");
+  route.auth = AuthKind::kNone;
+  CHECK(Ask(route).status == 200);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an owner on the server's own machine finds the way back in, and nobody else does") {
+  ip_gate.admits = false;
+  Route door = Succeeding();
+  door.open_to_local_owner = true;
+  authenticator.principal.role = Role::kOwner;
+  for (const char* local : {"127.0.0.1", "::1", "unix"}) {
+    client = http::PeerAddress(local);
+    CHECK(Ask(door).status == 200);
+  }
+  CHECK(Ask(Succeeding()).status == 403);
+  client = http::PeerAddress("192.0.2.7");
+  CHECK(Ask(door).status == 403);
+  client = http::PeerAddress("127.0.0.1");
+  client.forwarded = true;
+  CHECK(Ask(door).status == 403);
+  client.forwarded = false;
+  authenticator.principal.role = Role::kAdmin;
+  CHECK(Ask(door).status == 403);
+  authenticator.principal.role = Role::kOwner;
+  authenticator.principal.type = PrincipalType::kAgent;
+  CHECK(Ask(door).status == 403);
 }
