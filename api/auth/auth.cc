@@ -166,9 +166,11 @@ Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequ
   if (!unchanged) return InvalidCredentials("the password changed meanwhile");
   // First: a challenge that is being redeemed counts among the logins that committed before.
   TRYV(mfa_.ForgetChallenges(*lease, {user->org, user->id}));
-  // Read under the lock: every login that committed before read its clock earlier.
+  // Read under the lock: every login that committed before read its clock earlier. A login after a change in
+  // this very second got an `iat` of that change's tokens_valid_from, so this one goes beyond it.
   const Time next_second = WholeSecond(UnixSeconds(clock_.Now()) + 1);
-  TRYV(auth_store::SetPassword(*lease, *user, new_hash, std::max(next_second, user->tokens_valid_from)));
+  const Time valid_from = std::max(next_second, user->tokens_valid_from + std::chrono::seconds(1));
+  TRYV(auth_store::SetPassword(*lease, *user, new_hash, valid_from));
   TRYV(lease->Run(ChangeCall("user", principal.id)));
   TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
   TRYV(transaction.Commit());

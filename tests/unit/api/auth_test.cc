@@ -213,6 +213,20 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(Count("SELECT count(*) FROM change_log WHERE kind = 'user'") == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "of several changes of password in one second each kills the tokens since the one before") {
+  const auto first = Must(Signup("ann@example.org"));
+  authenticator.TrustUntil(clock.Steady() + std::chrono::hours(1));
+  const auto who = Must(Who(first));
+  Must(ChangePassword(who, kPassword, kNewPassword));
+  const auto between = Must(Login("ann@example.org", kNewPassword));
+  REQUIRE(Who(between).has_value());
+  Must(ChangePassword(who, kNewPassword, kPassword));
+  CHECK(KindOf(Who(between)) == ErrorKind::kUnauthenticated);
+  const auto last = Must(Login("ann@example.org"));
+  CHECK(Who(last).has_value());
+}
+
 TEST_CASE_FIXTURE(Fixture, "a password changes only for who knows it, and to a good one") {
   const auto token = Must(Signup("ann@example.org"));
   const auto who = Must(Who(token));
