@@ -608,6 +608,7 @@ TEST_CASE_FIXTURE(BatchFixture, "while nobody is known from the cache there are 
     CHECK(each.answer->Get().status == 200);
     CHECK(journal.entries(each.id) == alone);
   }
+  pipeline->Stop();
   CHECK(sizes.empty());
 }
 

@@ -241,6 +241,21 @@ TEST_CASE_FIXTURE(Batch, "A damaged or foreign KEK keeps only its own secrets cl
   CHECK(Open(sealed) == AllBut({0, 3, 6, 9}));
 }
 
+TEST_CASE_FIXTURE(Batch,
+                  "What was sealed under the KEK of another vault does not open, though all else fits") {
+  auto dek = keyring.GenerateDek(other_kek, DekAad(identities[1])).value();
+  const SealedSecret misplaced{
+      std::move(dek.sealed),
+      AeadSeal(dek.dek.key.View(), random, SecretAad(identities[1]), AsBytes(values[1])).value()};
+  const auto sound = SealEach();
+  const auto opened =
+      OpenSecrets(keyring, {{other_kek, identities[1], misplaced}, {kek, identities[2], sound[2]}});
+  CHECK(!opened[0]);
+  REQUIRE(opened[1]);
+  CHECK(opened[1]->Text() == values[2]);
+  CHECK(OpenSecret(keyring, other_kek, identities[1], misplaced).error().kind == ErrorKind::kIntegrity);
+}
+
 TEST_CASE_FIXTURE(Batch, "What cannot be sealed is left out, and harms nothing else") {
   identities[0].path.clear();
   identities[4].kek_version = 9;
