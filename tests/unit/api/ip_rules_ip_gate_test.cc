@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "api/ip_rules/ip_gate.h"
 #include "tests/unit/api/access_database.h"
 
@@ -99,12 +101,25 @@ TEST_CASE_FIXTURE(Fixture, "a stored rule that is none lets nobody pass") {
   CHECK(answer.error().kind == ErrorKind::kIntegrity);
 }
 
-TEST_CASE_FIXTURE(Fixture, "what was read before a change is not kept") {
-  // The other one commits and is forgotten while the first is still on its way to the database.
+TEST_CASE_FIXTURE(Fixture, "rules that were on their way when they were forgotten are not cached") {
+  // A lock on the table holds the load until the organisation has been forgotten.
+  auto blocker = Connect("claviger_owner", name);
+  auto transaction = Must(blocker->Begin());
+  Must(blocker->Run(testing::Sql("LOCK TABLE ip_rules IN ACCESS EXCLUSIVE MODE"), {}));
   Trust();
-  auto lease = Must(pool.Acquire());
-  REQUIRE(Passes());
-  AddRule("deny", "192.0.2.7");
+  std::optional<Result<bool>> first;
+  std::thread asking([&] { first = gate.Admits(user, client); });
+  auto observer = Connect("postgres", name);
+  while (
+      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
+      0) {
+    std::this_thread::yield();
+  }
   gate.ForgetOrg(user.org);
+  Must(transaction.Commit());
+  asking.join();
+  CHECK(Must(*first));
+  CHECK_FALSE(gate.Recall(user, client));
+  AddRule("deny", "192.0.2.7");
   CHECK_FALSE(Passes());
 }
