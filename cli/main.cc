@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/version.h"
 
 namespace claviger::cli {
 namespace {
@@ -37,6 +38,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.footer(kFooter);
+  app.set_version_flag("--version", "claviger " CLAVIGER_VERSION);
   GlobalOptions options;
   AddGlobalOptions(app, options);
   Action chosen;

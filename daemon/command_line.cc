@@ -8,6 +8,10 @@ namespace po = boost::program_options;
 
 Outcome<CommandLine> ParseCommandLine(int argc, char** argv) {
   CommandLine line;
+  if (argc == 2 && argv[1] == std::string_view("--version")) {
+    line.command = "version";
+    return line;
+  }
   int first_option = 1;
   if (argc > 1 && argv[1][0] != '-') {
     line.command = argv[1];

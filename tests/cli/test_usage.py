@@ -108,6 +108,7 @@ def test_wrong_usage_is_refused_with_status_2(offline, arguments):
 
 def test_version(offline):
     assert re.fullmatch(rb"claviger \d+\.\d+\.\d+\n", offline.ok("version"))
+    assert offline.ok("--version") == offline.ok("version")
     assert b'"version"' in offline.ok("--output", "json", "version")
     assert b'"version"' in offline.ok("version", "--output", "json")
 

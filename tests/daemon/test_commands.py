@@ -139,4 +139,5 @@ def test_every_command_explains_itself(command):
 
 def test_version_and_overview():
     assert plain("version").stdout.startswith("clavigerd ")
+    assert plain("--version").stdout == plain("version").stdout
     assert "check-config" in plain("--help").stdout

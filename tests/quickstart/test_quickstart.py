@@ -114,3 +114,13 @@ def test_a_directory_of_something_else_is_left_alone(quickstart, command):
     assert result.returncode == 1 and "not made by quickstart" in result.stderr
     assert (quickstart.state / "thesis.txt").read_text() == "precious"
     (quickstart.state / "thesis.txt").unlink()
+
+
+def test_a_start_that_fails_leaves_nothing_running(quickstart):
+    quickstart.ok()
+    quickstart.ok("--down")
+    (quickstart.state / "clavigerd.running").unlink(missing_ok=True)
+    (quickstart.state / "pin").write_text("not the PIN")
+    result = quickstart.run()
+    assert result.returncode != 0 and "PIN" in result.stderr
+    assert not quickstart.serves() and not (quickstart.state / "pg" / "postmaster.pid").exists()
