@@ -22,6 +22,7 @@
 #include "crypto/jws.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
+#include "daemon/offline_keyring.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::bench {
@@ -109,7 +110,9 @@ int Serve(const Options& options) {
   auto keys = crypto::ParsePublicKeys(ReadFile(options.jwks));
   if (!keys) return 1;
   const crypto::TokenVerifier verifier(options.issuer, keys.value());
-  api::Authenticator authenticator(pool, clock, verifier);
+  daemon::OfflineKeyring keyring;  // nobody comes with a key
+  api::KeyUses key_uses(pool, clock, log);
+  api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   authenticator.TrustUntil(clock.Steady() + std::chrono::hours{24});
   api::IpGate ip_gate(pool, clock);
   ip_gate.TrustUntil(clock.Steady() + std::chrono::hours{24});

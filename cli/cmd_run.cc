@@ -101,6 +101,7 @@ Result<int> Run(const Context& context, const RunOptions& options) {
   EnvironmentBlock environment(environ);
   // The child gets the secrets it was given, not the power to read more.
   environment.Remove("CLAVIGER_TOKEN");
+  environment.Remove("CLAVIGER_API_KEY");
   TRYV(FillEnvironment(context, options, environment));
   return RunChild(options.command, environment);
 }

@@ -5,8 +5,8 @@
 
 #include "cli/cmd_secret.h"
 #include "cli/context.h"
-#include "cli/duration.h"
 #include "cli/exit_code.h"
+#include "cli/expiry_options.h"
 #include "cli/files.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
@@ -21,22 +21,13 @@ struct PutOptions : SecretAddress {
   std::string file;
   std::string type;
   std::string metadata;
-  std::string expires_at;
-  std::string expires_in;
+  ExpiryOptions expiry;
   uint32_t max_reads = 0;
   bool trim_newline = false;
 };
 
 std::string CheckMetadata(const std::string& text) {
   return !text.empty() && api::ParseJsonObject(text) ? "" : "The metadata is not a JSON object";
-}
-
-std::string CheckTime(const std::string& text) {
-  return ParseTime(text) ? "" : "A time looks like 2026-12-31T23:59:59Z";
-}
-
-std::string CheckDuration(const std::string& text) {
-  return ParseDuration(text) ? "" : "A duration looks like 90s, 15m, 24h or 30d";
 }
 
 Result<SecretBytes> ReadValue(const PutOptions& options) {
@@ -50,10 +41,7 @@ api::PutSecretRequest RequestOf(const PutOptions& options) {
   api::PutSecretRequest request;
   if (!options.type.empty()) request.type = options.type;
   if (!options.metadata.empty()) request.metadata = options.metadata;
-  if (!options.expires_at.empty()) request.expires_at = ParseTime(options.expires_at);
-  if (!options.expires_in.empty()) {
-    request.expires_at = SystemClock().Now() + *ParseDuration(options.expires_in);
-  }
+  request.expires_at = options.expiry.Moment();
   request.max_access_count = options.max_reads;
   return request;
 }
@@ -85,11 +73,7 @@ void AddSecretPut(CLI::App& group, Action& chosen) {
       ->check(CLI::IsMember(std::vector<std::string>(api::kSecretTypes.begin(), api::kSecretTypes.end())));
   put->add_option("--metadata", options->metadata, "A JSON object to keep beside the value; it is not secret")
       ->check(CheckMetadata);
-  auto* at = put->add_option("--expires-at", options->expires_at, "When the value stops being readable")
-                 ->check(CheckTime);
-  put->add_option("--expires-in", options->expires_in, "The same as a time from now: 90s, 15m, 24h, 30d")
-      ->check(CheckDuration)
-      ->excludes(at);
+  AddExpiryOptions(*put, options->expiry, "When the value stops being readable");
   put->add_option("--max-reads", options->max_reads,
                   "How often the value may be read (default without limit)")
       ->check(CLI::Range(1, 2147483647));

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/wiping.h"
+
 namespace claviger::cli {
 namespace {
 
@@ -56,8 +58,11 @@ Result<ApiClient> Context::Anonymous() const {
 Result<ApiClient> Context::LoggedIn() const {
   TRY(const auto session, LoadSession());
   TRY(const Server server, Resolve(options_, session));
-  const std::string from_environment = Environment("CLAVIGER_TOKEN");
-  if (!from_environment.empty()) return Connect(server, SecretBytes(from_environment));
+  for (const char* name : {"CLAVIGER_TOKEN", "CLAVIGER_API_KEY"}) {
+    std::string credential = Environment(name);
+    const Wiping wiping(credential);
+    if (!credential.empty()) return Connect(server, SecretBytes(credential));
+  }
   if (!session) return NotLoggedIn("Not logged in; run 'claviger login --email YOU@EXAMPLE.COM'");
   if (session->url != server.url) {
     return NotLoggedIn("Logged in at " + session->url + ", not at " + server.url +

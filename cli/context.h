@@ -33,8 +33,9 @@ class Context {
   Result<Server> ResolveServer() const;
   // Without a credential: login, signup, health, public keys.
   Result<ApiClient> Anonymous() const;
-  // With CLAVIGER_TOKEN, else with the session's token. kUnauthenticated if there is none, if it has expired,
-  // or if it belongs to another server: a token never goes to a server that did not issue it.
+  // With CLAVIGER_TOKEN or CLAVIGER_API_KEY, else with the session's token. kUnauthenticated if there is
+  // none, if it has expired, or if it belongs to another server: a token never goes to a server that did not
+  // issue it.
   Result<ApiClient> LoggedIn() const;
 
   Result<ApiClient> Connect(const Server& server, SecretBytes token) const;

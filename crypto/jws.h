@@ -3,6 +3,7 @@
 // verified in software. The algorithm is pinned by the key that `kid` names, never taken from the header.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,12 +26,14 @@ struct TokenClaims {
   int64_t issued_at = 0;   // seconds since 1970
   int64_t expires_at = 0;  // at most issued_at + 900
   std::vector<std::string> scopes;
+  std::optional<KeyId> key{};  // key_id: the personal API key that the token was given for
 };
 
 inline constexpr int64_t kMaxTokenLifetimeSeconds = 900;
 inline constexpr size_t kMaxTokenBytes = 8192;
 
 // {"alg":"EdDSA","typ":"JWT","kid":...}.{"iss","aud","sub","org","scopes","iat","nbf","exp","jti"}
+// and "key_id" if there is one
 // kInternal for claims that TokenVerifier would refuse; the keyring's own failures pass through.
 Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const TokenClaims& claims);
 

@@ -76,15 +76,17 @@ std::optional<TokenHeader> ParseTokenHeader(std::string_view text) {
 }
 
 std::string TokenClaimsJson(std::string_view issuer, const TokenClaims& claims) {
-  return Dump({{"iss", issuer},
-               {"aud", issuer},
-               {"sub", std::string(Name(claims.subject_type)) + ':' + FormatUuid(claims.subject)},
-               {"org", claims.org.ToString()},
-               {"scopes", claims.scopes},
-               {"iat", claims.issued_at},
-               {"nbf", claims.issued_at},
-               {"exp", claims.expires_at},
-               {"jti", claims.id.ToString()}});
+  ordered_json json = {{"iss", issuer},
+                       {"aud", issuer},
+                       {"sub", std::string(Name(claims.subject_type)) + ':' + FormatUuid(claims.subject)},
+                       {"org", claims.org.ToString()},
+                       {"scopes", claims.scopes},
+                       {"iat", claims.issued_at},
+                       {"nbf", claims.issued_at},
+                       {"exp", claims.expires_at},
+                       {"jti", claims.id.ToString()}};
+  if (claims.key) json["key_id"] = claims.key->ToString();
+  return Dump(json);
 }
 
 bool HasSaneTimes(const TokenClaims& claims) {
@@ -112,6 +114,11 @@ Result<ParsedClaims> ParseTokenClaims(std::string_view issuer, std::string_view 
   const auto nbf = FindNumericDate(*json_claims, "nbf");
   const auto exp = FindNumericDate(*json_claims, "exp");
   if (!iat || !nbf || !exp) return Unauthenticated("iat, nbf or exp is malformed");
+  if (json_claims->contains("key_id")) {
+    const auto key = FindUuid(*json_claims, "key_id");
+    if (!key) return Unauthenticated("key_id is malformed");
+    claims.key = KeyId{*key};
+  }
   claims.org.uuid = *org;
   claims.id.uuid = *jti;
   claims.issued_at = *iat;

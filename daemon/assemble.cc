@@ -65,7 +65,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_kek)));
 
   const crypto::TokenVerifier verifier(config.issuer, std::move(token_keys));
-  api::Authenticator authenticator(pool, clock, verifier);
+  api::KeyUses key_uses(pool, clock, log);
+  api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::ChangeFeed feed(config.database, {&authenticator, &ip_gate}, clock, log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
@@ -90,6 +91,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                                    log, random)));
 
   feed.Start();
+  key_uses.Start();
   linker.Start();
   readiness.Start();
   server->Start();

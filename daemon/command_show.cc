@@ -61,7 +61,8 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   schema::Pool pool(config.database, log);
   const crypto::WrappedKek system_kek;
   const crypto::TokenVerifier verifier(config.issuer, {});
-  api::Authenticator authenticator(pool, clock, verifier);
+  api::KeyUses key_uses(pool, clock, log);
+  api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::AuditLog audit(pool, clock, random, log, 1);
   const api::Readiness readiness(config.database, keyring, audit, clock, log);

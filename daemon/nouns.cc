@@ -47,6 +47,8 @@ Nouns::Nouns(const NounParts& parts)
       health_(parts.keyring, parts.readiness, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
+      api_keys_(
+          {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
@@ -58,6 +60,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::OpenapiRoutes());
   Add(all, api::AuthRoutes(*auth_, keys.token));
   Add(all, api::MfaRoutes(mfa_));
+  Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
 #include "api/health/health.h"
@@ -55,6 +56,7 @@ class Nouns {
   const api::TokenIssuer tokens_;
   api::Mfa mfa_;
   std::unique_ptr<api::Auth> auth_;
+  api::ApiKeys api_keys_;
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::AuditTrail trail_;

@@ -1,20 +1,13 @@
 #include "api/access/authenticator.h"
 
+#include "api/access/access_store.h"
+#include "crypto/credential.h"
 #include "crypto/digest.h"
 
 namespace claviger::api {
 namespace {
 
 constexpr size_t kMaxEntries = 65536;
-
-// One round trip: the user still exists in that organisation, with its role of now; the token was not issued
-// before the user's other tokens were killed; the token itself was not revoked.
-constexpr schema::Statement kLoadPrincipal = {
-    "access_load_principal",
-    "SELECT u.role, u.tokens_valid_from,"
-    "       EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.org_id = u.org_id AND r.jti = $3)"
-    "  FROM users u WHERE u.org_id = $1 AND u.id = $2",
-    true};
 
 char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -29,105 +22,133 @@ bool TakeScheme(std::string_view& credentials) {
   return true;
 }
 
-Result<std::string_view> BearerToken(const http::Request& request) {
-  std::optional<std::string_view> token;
+Result<std::string_view> BearerCredential(const http::Request& request) {
+  std::optional<std::string_view> credential;
   for (const auto& [name, value] : request.headers) {
     if (name != "authorization") continue;
     // Two credentials: which one a proxy in front of us looked at is unknown.
-    if (token) return Unauthenticated("two Authorization headers");
-    token = value;
+    if (credential) return Unauthenticated("two Authorization headers");
+    credential = value;
   }
-  if (!token) return Unauthenticated("no Authorization header");
-  if (!TakeScheme(*token)) return Unauthenticated("not a bearer credential");
-  if (token->empty() || token->size() > crypto::kMaxTokenBytes) {
-    return Unauthenticated("empty or oversized token");
+  if (!credential) return Unauthenticated("no Authorization header");
+  if (!TakeScheme(*credential)) return Unauthenticated("not a bearer credential");
+  if (credential->empty() || credential->size() > crypto::kMaxTokenBytes) {
+    return Unauthenticated("empty or oversized credential");
   }
-  return *token;
+  return *credential;
 }
 
-std::string CacheKey(std::string_view token) {
-  const auto digest = crypto::Sha256(AsBytes(token));
+// By its prefix; a token never begins so.
+bool IsKey(std::string_view credential) { return credential.starts_with(kApiKeyPrefix); }
+
+std::string DigestOf(std::string_view credential) {
+  const auto digest = crypto::Sha256(AsBytes(credential));
   return std::string(AsText(digest));
 }
 
 }  // namespace
 
-Authenticator::Authenticator(schema::Pool& pool, const Clock& clock, const crypto::TokenVerifier& verifier)
-    : pool_(pool), clock_(clock), verifier_(verifier) {}
+Authenticator::Authenticator(schema::Pool& pool, const Clock& clock, const crypto::TokenVerifier& verifier,
+                             crypto::Keyring& keyring, KeyUses& uses)
+    : pool_(pool), clock_(clock), verifier_(verifier), keyring_(keyring), uses_(uses) {}
 
 Result<Principal> Authenticator::Authenticate(const http::Request& request) {
-  TRY(const auto token, BearerToken(request));
-  const std::string key = CacheKey(token);
+  TRY(const auto credential, BearerCredential(request));
+  return IsKey(credential) ? AuthenticateKey(credential) : AuthenticateToken(credential);
+}
 
+Result<Principal> Authenticator::AuthenticateToken(std::string_view token) {
+  const std::string digest = DigestOf(token);
   Entry entry;
-  const Known known = Find(key, entry);
+  const Known known = Find(digest, entry);
   if (known == Known::kNothing) {
-    TRY(const auto claims, verifier_.Verify(token, clock_.Now()));
-    entry.principal = {claims.subject_type, claims.subject, claims.org,
-                       Role::kMember,       claims.id,      claims.expires_at};
-    entry.issued_at = claims.issued_at;
-  } else if (entry.principal.token_expires_at <= UnixSeconds(clock_.Now())) {
-    Drop(key);
+    TRY(entry.claims, verifier_.Verify(token, clock_.Now()));
+  } else if (entry.claims.expires_at <= UnixSeconds(clock_.Now())) {
+    Drop(digest);
     return Unauthenticated("token has expired");
   }
   if (known == Known::kEverything) return entry.principal;
 
   const uint64_t epoch = Epoch();
-  const auto role = Load(entry);
-  if (!role.has_value()) {
-    if (role.error().kind == ErrorKind::kUnauthenticated) Drop(key);
-    return role.as_failure();
+  auto loaded = LoadToken(entry.claims);
+  return Settle(digest, std::move(entry), std::move(loaded), epoch);
+}
+
+Result<Principal> Authenticator::AuthenticateKey(std::string_view key) {
+  const std::string digest = DigestOf(key);
+  Entry entry;
+  if (Find(digest, entry) == Known::kEverything) {
+    if (entry.principal.expires_at <= UnixSeconds(clock_.Now())) {
+      Drop(digest);
+      return Unauthenticated("the key has expired");
+    }
+    NoteUse(entry.principal);
+    return entry.principal;
   }
-  entry.principal.role = role.value();
-  Remember(key, entry, epoch);
-  return entry.principal;
+  const uint64_t epoch = Epoch();
+  auto loaded = LoadKey(key);
+  if (loaded.has_value()) NoteUse(loaded.value());
+  return Settle(digest, {}, std::move(loaded), epoch);
+}
+
+Result<Principal> Authenticator::LoadToken(const crypto::TokenClaims& claims) {
+  TRY(auto lease, pool_.Acquire());
+  return access_store::LoadTokenOwner(*lease, claims);
+}
+
+// The HSM is asked for whatever has the form of a key, so that time tells nothing of which keys exist.
+Result<Principal> Authenticator::LoadKey(std::string_view key) {
+  if (!crypto::HasCredentialForm(kApiKeyPrefix, key)) return Unauthenticated("the key is malformed");
+  TRY(const auto mac, crypto::CredentialMac(keyring_, kApiKeyPurpose, key));
+  TRY(auto lease, pool_.Acquire());
+  return access_store::LoadApiKeyOwner(*lease, mac, clock_.Now());
+}
+
+Result<Principal> Authenticator::Settle(const std::string& digest, Entry entry, Result<Principal> loaded,
+                                        uint64_t epoch) {
+  if (loaded.has_value()) {
+    entry.principal = loaded.value();
+    Remember(digest, entry, epoch);
+  } else if (loaded.error().kind == ErrorKind::kUnauthenticated) {
+    Drop(digest);
+  }
+  return loaded;
 }
 
 std::optional<Principal> Authenticator::Recall(const http::Request& request) {
-  const auto token = BearerToken(request);
-  if (!token) return std::nullopt;
+  const auto credential = BearerCredential(request);
+  if (!credential) return std::nullopt;
   Entry entry;
-  if (Find(CacheKey(token.value()), entry) != Known::kEverything) return std::nullopt;
-  if (entry.principal.token_expires_at <= UnixSeconds(clock_.Now())) return std::nullopt;
+  if (Find(DigestOf(credential.value()), entry) != Known::kEverything) return std::nullopt;
+  if (entry.principal.expires_at <= UnixSeconds(clock_.Now())) return std::nullopt;
+  NoteUse(entry.principal);
   return entry.principal;
 }
 
-Result<Role> Authenticator::Load(const Entry& entry) {
-  const Principal& principal = entry.principal;
-  if (principal.type != PrincipalType::kUser) return Unauthenticated("subject is not a person");
-  TRY(auto lease, pool_.Acquire());
-  TRY(const auto rows, lease->Run(kLoadPrincipal, {principal.org, principal.id, principal.token}));
-  if (rows.empty()) return Unauthenticated("subject no longer exists");
-  if (rows.Bool(0, 2)) return Unauthenticated("token was revoked");
-  // Both have whole seconds; api/auth/auth.h tells why that is exact enough.
-  if (entry.issued_at < UnixSeconds(rows.Timestamp(0, 1))) {
-    return Unauthenticated("token is older than the user's last password change");
-  }
-  const auto role = ParseRole(rows.Text(0, 0));
-  if (!role) return Internal("stored role is unknown");
-  return *role;
+void Authenticator::NoteUse(const Principal& principal) {
+  if (principal.token.IsNil()) uses_.Note(principal.org, principal.key);
 }
 
-Authenticator::Known Authenticator::Find(const std::string& key, Entry& entry) {
+Authenticator::Known Authenticator::Find(const std::string& digest, Entry& entry) {
   const SteadyTime now = clock_.Steady();
   const std::lock_guard lock(mutex_);
-  const auto found = entries_.find(key);
+  const auto found = entries_.find(digest);
   if (found == entries_.end()) return Known::kNothing;
   entry = found->second;
-  return now < trusted_until_ ? Known::kEverything : Known::kToken;
+  return now < trusted_until_ ? Known::kEverything : Known::kClaims;
 }
 
-void Authenticator::Remember(const std::string& key, const Entry& entry, uint64_t epoch) {
+void Authenticator::Remember(const std::string& digest, const Entry& entry, uint64_t epoch) {
   const std::lock_guard lock(mutex_);
   if (epoch != epoch_) return;
   // Any victim will do: what is dropped costs its owner one SELECT.
-  if (entries_.size() >= kMaxEntries && !entries_.contains(key)) entries_.erase(entries_.begin());
-  entries_.insert_or_assign(key, entry);
+  if (entries_.size() >= kMaxEntries && !entries_.contains(digest)) entries_.erase(entries_.begin());
+  entries_.insert_or_assign(digest, entry);
 }
 
-void Authenticator::Drop(const std::string& key) {
+void Authenticator::Drop(const std::string& digest) {
   const std::lock_guard lock(mutex_);
-  entries_.erase(key);
+  entries_.erase(digest);
 }
 
 uint64_t Authenticator::Epoch() {
@@ -135,21 +156,28 @@ uint64_t Authenticator::Epoch() {
   return epoch_;
 }
 
-void Authenticator::ForgetToken(const TokenId& token) {
+void Authenticator::ForgetIf(const std::function<bool(const Principal&)>& concerned) {
   const std::lock_guard lock(mutex_);
   ++epoch_;
-  std::erase_if(entries_, [&](const auto& entry) { return entry.second.principal.token == token; });
+  std::erase_if(entries_, [&](const auto& entry) { return concerned(entry.second.principal); });
+}
+
+void Authenticator::ForgetToken(const TokenId& token) {
+  ForgetIf([&](const Principal& principal) { return principal.token == token; });
 }
 
 void Authenticator::ForgetUser(const UserId& user) {
-  const std::lock_guard lock(mutex_);
-  ++epoch_;
-  std::erase_if(entries_, [&](const auto& entry) { return entry.second.principal.id == user.uuid; });
+  ForgetIf([&](const Principal& principal) { return principal.id == user.uuid; });
+}
+
+void Authenticator::ForgetKey(const KeyId& key) {
+  ForgetIf([&](const Principal& principal) { return principal.key == key; });
 }
 
 void Authenticator::Forget(std::string_view kind, const Uuid& id) {
   if (kind == "user") ForgetUser(UserId{id});
   if (kind == "token") ForgetToken(TokenId{id});
+  if (kind == "key") ForgetKey(KeyId{id});
 }
 
 void Authenticator::ForgetAll() {

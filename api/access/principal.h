@@ -21,8 +21,9 @@ struct Principal {
   Uuid id{};
   OrgId org;
   Role role = Role::kMember;
-  TokenId token;                 // jti of the access token
-  int64_t token_expires_at = 0;  // seconds since 1970
+  TokenId token;           // jti of the access token; nil if a key itself was presented
+  int64_t expires_at = 0;  // of the credential: seconds since 1970
+  KeyId key{};             // the personal API key that was presented or exchanged for the token, else nil
 
   std::string Subject() const { return std::string(crypto::Name(type)) + ":" + FormatUuid(id); }
 };

@@ -27,6 +27,7 @@ AuditDraft::AuditDraft(const http::Request& request, std::string action, std::st
 
 void AuditDraft::SetActor(const Principal& principal) {
   SetActor(crypto::Name(principal.type), FormatUuid(principal.id), principal.org);
+  if (!principal.key.IsNil()) AddDetail("api_key_id", principal.key.ToString());
 }
 
 void AuditDraft::SetActor(std::string type, std::string id, const OrgId& org) {

@@ -131,10 +131,11 @@ Result<bool> Auth::KeepHash(schema::Connection& connection, const auth_store::Cr
 }
 
 Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
+  if (principal.token.IsNil()) return Ok();
   audit.SetResource("token", principal.token.ToString());
   TRY(auto lease, pool_.Acquire());
   const auto committed = lease->RunTogether(
-      {auth_store::RevokeToken(principal.org, principal.token, WholeSecond(principal.token_expires_at)),
+      {auth_store::RevokeToken(principal.org, principal.token, WholeSecond(principal.expires_at)),
        ChangeCall("token", principal.token.uuid), audit_.InsertCall(audit_.Finish(audit, "success"))});
   if (!committed.has_value()) {
     // The organisation went while the request was on its way, and the token with it.

@@ -3,9 +3,9 @@
 //
 // The life of a token: signup or login signs it in the HSM for 900 s. It dies earlier with DELETE
 // /v1/auth/token (its id goes to revoked_tokens), with the account, or with a change of password, which kills
-// all tokens of the user that exist, the presented one included: the client logs in again. Each of these
-// commits together with its audit record and a row for the other nodes' caches, and this node forgets the
-// token before it answers.
+// all tokens of the user that exist, the presented one included: the client logs in again. (Tokens that were
+// given for an API key die with that key instead.) Each of these commits together with its audit record and a
+// row for the other nodes' caches, and this node forgets the token before it answers.
 //
 // A change of password is exact although tokens carry whole seconds. It stores the next full second as
 // tokens_valid_from and an older token is dead; a login in the rest of that second gets an `iat` of that next
@@ -68,6 +68,7 @@ class Auth {
   Result<AccessToken> Signup(const SignupRequest& request, AuditDraft& audit);
   // kUnauthenticated "Invalid credentials", after the same work, for unknown users and wrong passwords.
   Result<LoginAnswer> Login(const LoginRequest& request, AuditDraft& audit);
+  // The token that was presented; a key that was presented itself stays as it is.
   Status Revoke(const Principal& principal, AuditDraft& audit);
   // kUnauthenticated for a wrong current password, kInvalid for a weak new one.
   Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);

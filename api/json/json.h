@@ -49,7 +49,12 @@ class ObjectReader {
   void OptionalTime(std::string_view name, std::optional<Time>& out);
   // A JSON object member, dumped back to text of at most max_bytes.
   void OptionalObject(std::string_view name, size_t max_bytes, std::optional<std::string>& out);
+  // An array of at most `max_items` strings of at least one and at most `max_bytes` bytes.
+  void OptionalStrings(std::string_view name, size_t max_items, size_t max_bytes,
+                       std::optional<std::vector<std::string>>& out);
   bool Has(std::string_view name) const;
+  // Present and null.
+  bool IsNull(std::string_view name) const;
 
   void Refuse(std::string_view name, std::string_view rule);
   Status Finish() const;

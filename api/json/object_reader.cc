@@ -12,6 +12,11 @@ const Json* ObjectReader::Find(std::string_view name) const {
 
 bool ObjectReader::Has(std::string_view name) const { return Find(name) != nullptr; }
 
+bool ObjectReader::IsNull(std::string_view name) const {
+  const auto member = object_.find(name);
+  return member != object_.end() && member->is_null();
+}
+
 void ObjectReader::Refuse(std::string_view name, std::string_view rule) {
   problems_.push_back("Field '" + std::string(name) + "' " + std::string(rule));
 }
@@ -96,6 +101,24 @@ void ObjectReader::OptionalObject(std::string_view name, size_t max_bytes, std::
     return Refuse(name, "must be at most " + std::to_string(max_bytes) + " bytes long");
   }
   out = std::move(text);
+}
+
+void ObjectReader::OptionalStrings(std::string_view name, size_t max_items, size_t max_bytes,
+                                   std::optional<std::vector<std::string>>& out) {
+  const Json* member = Find(name);
+  if (member == nullptr) return;
+  if (!member->is_array() || member->size() > max_items) {
+    return Refuse(name, "must be an array of at most " + std::to_string(max_items) + " strings");
+  }
+  std::vector<std::string> strings;
+  for (const Json& item : *member) {
+    const std::string text = item.is_string() ? item.get<std::string>() : std::string();
+    if (text.empty() || text.size() > max_bytes || text.find('\0') != std::string::npos) {
+      return Refuse(name, "must hold strings of 1 to " + std::to_string(max_bytes) + " bytes without NUL");
+    }
+    strings.push_back(text);
+  }
+  out = std::move(strings);
 }
 
 Status ObjectReader::Finish() const {

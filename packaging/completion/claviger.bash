@@ -18,15 +18,16 @@ _claviger_offer() {
 
 _claviger_options() {
     case $1 in
-        '' | mfa | vault | secret | audit | ip-rule) ;;
+        '' | mfa | api-key | vault | secret | audit | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm') echo --code-file --code-stdin ;;
         'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;
         signup) echo --email --display-name --password-file --password-stdin ;;
+        'api-key create') echo --scope --expires-at --expires-in ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'ip-rule remove') echo --yes ;;
+        'vault delete' | 'secret delete' | 'api-key revoke' | 'ip-rule remove') echo --yes ;;
         'secret put')
             echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
             ;;
@@ -44,8 +45,9 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup login logout whoami mfa vault secret run audit ip-rule health completion version ;;
+        '') echo signup login logout whoami mfa api-key vault secret run audit ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
+        api-key) echo create list revoke ;;
         vault) echo create list show delete ;;
         secret) echo put get list describe delete ;;
         audit) echo list export verify key ;;
@@ -91,7 +93,7 @@ _claviger_value() {
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;
         --vault) _claviger_offer "$typed" < <(_claviger_ask vault list --names-only) ;;
-        --url | --timeout | --email | --display-name | --description | --metadata | --expires-at | --expires-in | \
+        --url | --timeout | --email | --display-name | --description | --scope | --metadata | --expires-at | --expires-in | \
             --max-reads | --prefix | --secret | --resource-id | --actor-id | --action | --from | --to | --limit | \
             --offset | --org | --expect-checkpoint | --label) ;;
         *) return 1 ;;

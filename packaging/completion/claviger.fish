@@ -53,6 +53,7 @@ complete -c claviger -n '__claviger_at -n 0' -a login -d 'Log in and store the s
 complete -c claviger -n '__claviger_at -n 0' -a logout -d 'Revoke the token and remove the session'
 complete -c claviger -n '__claviger_at -n 0' -a whoami -d 'Show who is logged in'
 complete -c claviger -n '__claviger_at -n 0' -a mfa -d 'Log in with a second factor'
+complete -c claviger -n '__claviger_at -n 0' -a api-key -d 'Create, list and revoke keys of your own'
 complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
@@ -78,6 +79,9 @@ end
 complete -c claviger -n '__claviger_at mfa disable' -l with-password -d 'Ask for the password in place of a code'
 complete -c claviger -n '__claviger_at mfa disable' -l password-file -r -F -d 'Read the password from this file'
 complete -c claviger -n '__claviger_at mfa disable' -l password-stdin -d 'Read the password from standard input'
+complete -c claviger -n '__claviger_at -n 0 api-key' -a 'create list revoke'
+complete -c claviger -n '__claviger_at api-key create' -l scope -x -d 'A label to keep with it'
+complete -c claviger -n '__claviger_at api-key revoke' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at -n 0 vault' -a 'create list show delete'
 complete -c claviger -n '__claviger_at vault create' -l description -x -d 'What it is for'
@@ -97,8 +101,10 @@ complete -c claviger -n '__claviger_at secret put' -l file -r -F -d 'Read the va
 complete -c claviger -n '__claviger_at secret put' -l type -x -d 'Kind of secret' \
     -a 'generic password api_key private_key certificate file note ssh_key env_bundle env'
 complete -c claviger -n '__claviger_at secret put' -l metadata -x -d 'JSON object to keep beside the value'
-complete -c claviger -n '__claviger_at secret put' -l expires-at -x -d 'When the value stops being readable'
-complete -c claviger -n '__claviger_at secret put' -l expires-in -x -d 'The same as a time from now'
+for command in 'api-key create' 'secret put'
+    complete -c claviger -n "__claviger_at $command" -l expires-at -x -d 'When it ends'
+    complete -c claviger -n "__claviger_at $command" -l expires-in -x -d 'The same as a time from now'
+end
 complete -c claviger -n '__claviger_at secret put' -l max-reads -x -d 'How often it may be read'
 complete -c claviger -n '__claviger_at secret put' -l trim-newline -d 'Leave out one line end'
 complete -c claviger -n '__claviger_at secret get' -l file -r -F -d 'Write to this file'

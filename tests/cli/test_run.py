@@ -61,6 +61,12 @@ def test_the_program_does_not_get_the_token(cli, app, account):
     assert "CLAVIGER_TOKEN" not in found and account.token not in found.values()
 
 
+def test_the_program_does_not_get_the_key(cli, app, account):
+    key = account.post("/v1/auth/api-keys", json={"name": "run"}).json()["api_key"]
+    found = environment_of(cli, "--vault", app.name, env={"CLAVIGER_API_KEY": key})
+    assert "CLAVIGER_API_KEY" not in found and key not in found.values()
+
+
 def test_values_come_through_byte_for_byte(cli, vault, tmp_path):
     value = bytes(range(1, 256)) + "Ω\n".encode()
     cli.ok("secret", "put", vault.name, "raw", stdin=value)

@@ -12,6 +12,8 @@ COMMANDS = {
     "signup": "claviger-login", "login": "claviger-login", "logout": "claviger-login", "whoami": "claviger-login",
     "mfa": "claviger-mfa", "mfa status": "claviger-mfa", "mfa setup": "claviger-mfa",
     "mfa confirm": "claviger-mfa", "mfa disable": "claviger-mfa",
+    "api-key": "claviger-api-key", "api-key create": "claviger-api-key", "api-key list": "claviger-api-key",
+    "api-key revoke": "claviger-api-key",
     "vault": "claviger-vault", "vault create": "claviger-vault", "vault list": "claviger-vault",
     "vault show": "claviger-vault", "vault delete": "claviger-vault",
     "secret": "claviger-secret", "secret put": "claviger-secret", "secret get": "claviger-secret",

@@ -26,7 +26,12 @@ def canaries(own_daemon):
     assert vault.put("db/password", values[1], metadata={"note": "public"}).status_code in (200, 201)
     assert vault.get("db/password").status_code == 200
     own_daemon.api(account.login()).get("/v1/vaults")
+    key = account.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
+    account.get("/v1/vaults", token=key)
+    account.anonymous().post("/v1/auth/api-key-token", json={"api_key": key})
     # Refusals that saw the secret.
+    account.anonymous().post("/v1/auth/api-key-token", json={"api_key": key + "A"}, raw=True)
+    account.get("/v1/vaults", token=key + "A", raw=True)
     account.put(vault.path("db/other"), data='{"value": "' + values[2] + '"', raw=True)
     account.put(vault.path("db/other"), json={"value": values[3], "type": 7}, raw=True)
     account.put(vault.path("db/../other"), json={"value": values[4]}, raw=True)
@@ -40,7 +45,7 @@ def canaries(own_daemon):
     account.token = account.login(new_password)
     assert vault.delete_secret("db/password").status_code == 204
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    return [*values, *secrets_of_mfa, account.password, new_password, account.token, own_daemon.installation.token.pin]
+    return [*values, *secrets_of_mfa, account.password, new_password, account.token, key, own_daemon.installation.token.pin]
 
 
 def second_factor(daemon, account, password):

@@ -44,6 +44,27 @@ def test_a_changed_password_kills_tokens_on_the_other_node(nodes):
     everywhere(nodes, token, 401)
 
 
+def test_a_revoked_key_is_dead_on_the_other_node_with_its_tokens(nodes):
+    account = nodes[0].api().signup()
+    made = account.post("/v1/auth/api-keys", json={"name": "k"}).json()
+    exchanged = nodes[1].api().post("/v1/auth/api-key-token", json={"api_key": made["api_key"]})
+    credentials = (made["api_key"], exchanged.json()["access_token"])
+    for credential in credentials:
+        everywhere(nodes, credential, 200)
+    assert account.delete(f"/v1/auth/api-keys/{made['key']['id']}").status_code == 204
+    for credential in credentials:
+        everywhere(nodes, credential, 401)
+    everywhere(nodes, account.token, 200)
+
+
+def test_a_key_is_dead_on_the_other_node_with_its_owner(nodes):
+    account = nodes[0].api().signup()
+    key = account.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
+    everywhere(nodes, key, 200)
+    assert account.delete("/v1/auth/me", json={"confirmation": "DELETE MY ACCOUNT"}).status_code == 204
+    everywhere(nodes, key, 401)
+
+
 def test_a_secret_of_one_node_is_read_on_the_other(nodes):
     account = nodes[0].api().signup()
     vault = account.create_vault()

@@ -125,20 +125,32 @@ TEST_CASE("the runtime role cannot change the schema or its own limits") {
 
 TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere") {
   auto runtime = As("claviger_app");
-  for (const char* sql :
-       {"UPDATE secret_versions SET ciphertext = ciphertext",
-        "UPDATE secret_versions SET sealed_dek = sealed_dek",
-        "UPDATE secret_versions SET vault_id = vault_id", "UPDATE secret_versions SET version = version",
-        "DELETE FROM secret_versions", "UPDATE vault_keks SET blob = blob", "DELETE FROM vault_keks",
-        "UPDATE secrets SET path = path", "UPDATE vaults SET org_id = org_id",
-        "UPDATE totp_factors SET user_id = user_id", "UPDATE recovery_codes SET mac = mac",
-        "UPDATE mfa_challenges SET expires_at = now()", "UPDATE mfa_challenges SET user_id = user_id",
-        "UPDATE users SET org_id = org_id", "UPDATE revoked_tokens SET expires_at = now()",
-        "UPDATE change_log SET id = id", "UPDATE ip_rules SET cidr = cidr"}) {
+  for (const char* sql : {"UPDATE secret_versions SET ciphertext = ciphertext",
+                          "UPDATE secret_versions SET sealed_dek = sealed_dek",
+                          "UPDATE secret_versions SET vault_id = vault_id",
+                          "UPDATE secret_versions SET version = version",
+                          "DELETE FROM secret_versions",
+                          "UPDATE vault_keks SET blob = blob",
+                          "DELETE FROM vault_keks",
+                          "UPDATE secrets SET path = path",
+                          "UPDATE vaults SET org_id = org_id",
+                          "UPDATE totp_factors SET user_id = user_id",
+                          "UPDATE recovery_codes SET mac = mac",
+                          "UPDATE mfa_challenges SET expires_at = now()",
+                          "UPDATE mfa_challenges SET user_id = user_id",
+                          "UPDATE users SET org_id = org_id",
+                          "UPDATE revoked_tokens SET expires_at = now()",
+                          "UPDATE change_log SET id = id",
+                          "UPDATE ip_rules SET cidr = cidr",
+                          "UPDATE api_keys SET mac = mac",
+                          "UPDATE api_keys SET user_id = user_id",
+                          "UPDATE api_keys SET expires_at = NULL",
+                          "DELETE FROM api_keys"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }
   CHECK(Sqlstate(*runtime, "UPDATE secret_versions SET access_count = access_count").empty());
+  CHECK(Sqlstate(*runtime, "UPDATE api_keys SET is_active = false, last_used_at = now()").empty());
   CHECK(Sqlstate(*runtime, "SELECT * FROM vaults FOR UPDATE").empty());
 }
 

@@ -26,7 +26,8 @@ struct Fixture : Database {
   }
 
   crypto::TokenVerifier verifier = Verifier();
-  Authenticator authenticator{pool, clock, verifier};
+  KeyUses uses{pool, clock, QuietLog()};
+  Authenticator authenticator{pool, clock, verifier, keyring, uses};
   Principal user;
   crypto::TokenClaims claims;
   std::string token;
@@ -41,7 +42,7 @@ TEST_CASE_FIXTURE(Fixture, "a token is its user, with the role of the database")
   CHECK(principal.org == user.org);
   CHECK(principal.role == Role::kOwner);
   CHECK(principal.token == claims.id);
-  CHECK(principal.token_expires_at == claims.expires_at);
+  CHECK(principal.expires_at == claims.expires_at);
   Sql("UPDATE users SET role = 'member' WHERE id = $1", {user.id});
   CHECK(Must(Ask()).role == Role::kMember);
 }
@@ -195,7 +196,7 @@ TEST_CASE_FIXTURE(Fixture, "what is recalled is what was authenticated, and need
   CHECK(recalled->org == authenticated.org);
   CHECK(recalled->role == authenticated.role);
   CHECK(recalled->token == authenticated.token);
-  CHECK(recalled->token_expires_at == authenticated.token_expires_at);
+  CHECK(recalled->expires_at == authenticated.expires_at);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a token is recalled by all of it, in one bearer credential") {
@@ -269,4 +270,94 @@ TEST_CASE_FIXTURE(Fixture, "the role that is recalled is the one the database sa
   const auto recalled = Recall(token);
   REQUIRE(recalled.has_value());
   CHECK(recalled->role == Role::kMember);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a key is its owner, with the role of the database") {
+  const auto key = AddKey(user);
+  const auto principal = Must(Ask(key.text));
+  CHECK(principal.type == PrincipalType::kUser);
+  CHECK(principal.id == user.id);
+  CHECK(principal.org == user.org);
+  CHECK(principal.role == Role::kOwner);
+  CHECK(principal.key == key.id);
+  CHECK(principal.token.IsNil());
+  CHECK(Must(authenticator.AuthenticateKey(key.text)).id == user.id);
+  Sql("UPDATE users SET role = 'member' WHERE id = $1", {user.id});
+  CHECK(Must(Ask(key.text)).role == Role::kMember);
+}
+
+TEST_CASE_FIXTURE(Fixture, "revoked, expired, unknown and misshapen keys are refused alike") {
+  const auto revoked = AddKey(user);
+  Sql("UPDATE api_keys SET is_active = false WHERE id = $1", {revoked.id});
+  Refused(Ask(revoked.text));
+  Refused(Ask(AddKey(user, clock.Now()).text));
+  const auto key = AddKey(user, clock.Now() + std::chrono::seconds(1));
+  CHECK(Ask(key.text).has_value());
+  Refused(Ask(crypto::NewCredential(kApiKeyPrefix, random).Text()));
+  Refused(Ask(key.text + "A"));
+  Refused(Ask("1ck_"));
+  Refused(authenticator.AuthenticateKey(token));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a trusted cache knows a key without database and HSM, until the key ends") {
+  const auto key = AddKey(user, clock.Now() + std::chrono::seconds(10));
+  const auto unknown = AddKey(user);
+  Trust();
+  REQUIRE(Ask(key.text).has_value());
+  keyring.SetUnavailable(true);
+  Server().Stop();
+  const auto cached = Ask(key.text);
+  const auto recalled = authenticator.Recall(WithToken(key.text));
+  Server().Start();
+  CHECK(Must(cached).key == key.id);
+  CHECK(recalled.has_value());
+  CHECK(Ask(unknown.text).error().kind == ErrorKind::kUnavailable);
+  keyring.SetUnavailable(false);
+  clock.Advance(std::chrono::seconds(10));
+  Trust();
+  Refused(Ask(key.text));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a forgotten key is asked for again, with the tokens that were given for it") {
+  const auto key = AddKey(user);
+  auto given = ClaimsOf(user);
+  given.key = key.id;
+  const std::string given_token = Sign(given);
+  Trust();
+  REQUIRE(Ask(key.text).has_value());
+  REQUIRE(Ask(given_token).has_value());
+  REQUIRE(Ask().has_value());
+  Sql("UPDATE api_keys SET is_active = false WHERE id = $1", {key.id});
+  CHECK(Ask(key.text).has_value());  // cached: this node does not know yet
+  authenticator.Forget("key", key.id.uuid);
+  Refused(Ask(key.text));
+  Refused(Ask(given_token));
+  CHECK(Ask().has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a token given for a key of somebody else is refused") {
+  auto given = ClaimsOf(user);
+  given.key = AddKey(AddUser()).id;
+  Refused(Ask(Sign(given)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the use of a key is written once a minute, that of a token never") {
+  const auto key = AddKey(user);
+  const auto written = [&] {
+    Must(uses.WriteOnce());
+    const auto rows = Sql("SELECT last_used_at FROM api_keys WHERE id = $1", {key.id});
+    return rows.IsNull(0, 0) ? std::optional<Time>() : rows.Timestamp(0, 0);
+  };
+  REQUIRE(Ask().has_value());
+  CHECK(!written());
+  const Time first = clock.Now();
+  REQUIRE(Ask(key.text).has_value());
+  CHECK(written() == first);
+  clock.Advance(std::chrono::seconds(59));
+  REQUIRE(Ask(key.text).has_value());
+  CHECK(written() == first);
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(written() == first);
+  REQUIRE(Ask(key.text).has_value());
+  CHECK(written() == clock.Now());
 }

@@ -18,7 +18,8 @@ struct Fixture : Database {
   }
 
   crypto::TokenVerifier verifier = Verifier();
-  Authenticator authenticator{pool, clock, verifier};
+  KeyUses uses{pool, clock, QuietLog()};
+  Authenticator authenticator{pool, clock, verifier, keyring, uses};
   ChangeFeed feed{config, {&authenticator}, clock, QuietLog()};
   Principal user;
   crypto::TokenClaims claims;

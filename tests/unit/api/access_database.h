@@ -3,6 +3,7 @@
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
+#include "crypto/credential.h"
 #include "schema/migrate.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_keyring.h"
@@ -22,7 +23,7 @@ struct Database {
       return true;
     }();
     static_cast<void>(made);
-    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, vaults, vault_keks, secrets, "
+    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, vaults, vault_keks, secrets, "
         "secret_versions, "
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
@@ -64,6 +65,21 @@ struct Database {
   }
   std::string Sign(const crypto::TokenClaims& claims) {
     return Must(crypto::SignToken(keyring, kIssuer, claims));
+  }
+
+  struct Key {
+    KeyId id;
+    std::string text;
+  };
+  // A personal API key of that person.
+  Key AddKey(const api::Principal& user, const std::optional<Time>& expires_at = std::nullopt) {
+    Key key{KeyId{NewUuidV7(clock, random)},
+            std::string(crypto::NewCredential(api::kApiKeyPrefix, random).Text())};
+    const Bytes mac = Must(crypto::CredentialMac(keyring, api::kApiKeyPurpose, key.text));
+    Sql("INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at) "
+        "VALUES ($1, $2, $3, 'key', $4, $5, '[]', $6, $7)",
+        {user.org, key.id, user.id, mac, key.text.substr(0, 12), clock.Now(), expires_at});
+    return key;
   }
 
   crypto::TokenVerifier Verifier() { return {kIssuer, Must(keyring.PublicKeys(crypto::SigningKey::kToken))}; }

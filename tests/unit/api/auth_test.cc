@@ -60,7 +60,8 @@ struct Fixture : Database {
 
   std::vector<std::string> verified;  // the hashes, one for each run of Argon2 over a given password
   crypto::TokenVerifier verifier = Verifier();
-  Authenticator authenticator{pool, clock, verifier};
+  KeyUses uses{pool, clock, QuietLog()};
+  Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));

@@ -113,7 +113,8 @@ struct Fixture : Database {
 
   crypto::SystemRandom random;  // of several threads at once
   crypto::TokenVerifier verifier = Verifier();
-  Authenticator authenticator{pool, clock, verifier};
+  KeyUses uses{pool, clock, QuietLog()};
+  Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));

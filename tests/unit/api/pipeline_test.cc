@@ -12,6 +12,7 @@
 #include "api/json/json.h"
 #include "crypto/random.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_keyring.h"
 
 using namespace claviger;
 using namespace claviger::api;
@@ -55,8 +56,8 @@ class Journal {
 class FakeAuthenticator final : public Authenticator {
  public:
   FakeAuthenticator(Journal& journal, schema::Pool& pool, const Clock& clock,
-                    const crypto::TokenVerifier& verifier)
-      : Authenticator(pool, clock, verifier), journal_(journal) {}
+                    const crypto::TokenVerifier& verifier, crypto::Keyring& keyring, KeyUses& uses)
+      : Authenticator(pool, clock, verifier, keyring, uses), journal_(journal) {}
   Result<Principal> Authenticate(const http::Request& request) override {
     journal_.Add("authenticate", FormatUuid(request.id));
     if (const auto recalled = Recall(request)) return *recalled;
@@ -187,7 +188,9 @@ struct Fixture {
   Journal journal;
   schema::Pool pool{schema::PgConfig{}, log};
   crypto::TokenVerifier verifier{"test", {}};
-  FakeAuthenticator authenticator{journal, pool, clock, verifier};
+  fakes::FakeKeyring keyring;
+  KeyUses uses{pool, clock, log};
+  FakeAuthenticator authenticator{journal, pool, clock, verifier, keyring, uses};
   FakeIpGate ip_gate{pool, clock};
   FakeAuditLog audit{journal, pool, clock, random, log};
   WorkPool workers{1, 8};

@@ -263,3 +263,16 @@ TEST_CASE("An HSM that is gone makes signing unavailable") {
   keyring.SetUnavailable(true);
   CHECK(SignToken(keyring, kIssuer, SampleClaims()).error().kind == ErrorKind::kUnavailable);
 }
+
+TEST_CASE("The key that a token was given for survives the round trip, and only in its own form") {
+  Fixture f;
+  TokenClaims claims = SampleClaims();
+  claims.key = KeyId{claims.subject};
+  CHECK(f.verifier.Verify(SignToken(f.keyring, kIssuer, claims).value(), AfterIssue(0)).value().key ==
+        claims.key);
+  CHECK(!f.verifier.Verify(f.Sign(kHeader, f.claims), AfterIssue(0)).value().key);
+  for (const char* bad : {R"("key_id":null,"jti")", R"("key_id":7,"jti")", R"("key_id":"","jti")",
+                          R"("key_id":"0190AAAA-0004-7000-8000-000000000001","jti")"}) {
+    CHECK(f.Refusal(f.Sign(kHeader, f.With(R"("jti")", bad))) == "key_id is malformed");
+  }
+}

@@ -1,0 +1,72 @@
+#include "api/access/access_store.h"
+
+#include <limits>
+
+namespace claviger::api::access_store {
+namespace {
+
+using schema::Rows;
+using schema::Statement;
+
+// The user still exists in that organisation, with its role of now; the token was not issued before the
+// user's other tokens were killed; neither the token nor the key it was given for was revoked.
+constexpr Statement kLoadUser = {
+    "access_load_user",
+    "SELECT u.role, u.tokens_valid_from,"
+    "       EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.org_id = u.org_id AND r.jti = $3),"
+    "       $4::uuid IS NULL OR EXISTS (SELECT 1 FROM api_keys k WHERE k.org_id = u.org_id AND k.id = $4"
+    "                                      AND k.user_id = u.id AND k.is_active)"
+    "  FROM users u WHERE u.org_id = $1 AND u.id = $2",
+    true};
+
+// Without an organisation: who shows a key shows nothing else.
+constexpr Statement kLoadApiKey = {
+    "access_load_api_key",
+    "SELECT k.org_id, k.id, k.user_id, u.role, k.is_active, k.expires_at"
+    "  FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.mac = $1",
+    true};
+
+Result<Role> RoleAt(const Rows& rows, int column) {
+  const auto role = ParseRole(rows.Text(0, column));
+  if (!role) return Internal("stored role is unknown");
+  return *role;
+}
+
+// When a key of that row ends; never is far away.
+Result<int64_t> ExpiryAt(const Rows& rows, int column, Time now) {
+  if (rows.IsNull(0, column)) return std::numeric_limits<int64_t>::max();
+  const Time expires_at = rows.Timestamp(0, column);
+  if (expires_at <= now) return Unauthenticated("the key has expired");
+  return UnixSeconds(expires_at);
+}
+
+}  // namespace
+
+Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims) {
+  if (claims.subject_type != PrincipalType::kUser) return Unauthenticated("subject is not a person");
+  TRY(const auto rows, connection.Run(kLoadUser, {claims.org, claims.subject, claims.id, claims.key}));
+  if (rows.empty()) return Unauthenticated("subject no longer exists");
+  if (rows.Bool(0, 2)) return Unauthenticated("token was revoked");
+  if (!rows.Bool(0, 3)) return Unauthenticated("the key behind the token was revoked");
+  // Both have whole seconds; api/auth/auth.h tells why that is exact enough. A key does not depend on the
+  // password, and neither does what was given for it.
+  if (!claims.key && claims.issued_at < UnixSeconds(rows.Timestamp(0, 1))) {
+    return Unauthenticated("token is older than the user's last password change");
+  }
+  TRY(const Role role, RoleAt(rows, 0));
+  return Principal{
+      claims.subject_type,         claims.subject, claims.org, role, claims.id, claims.expires_at,
+      claims.key.value_or(KeyId{})};
+}
+
+Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now) {
+  TRY(const auto rows, connection.Run(kLoadApiKey, {mac}));
+  if (rows.empty()) return Unauthenticated("no such key");
+  if (!rows.Bool(0, 4)) return Unauthenticated("the key was revoked");
+  TRY(const int64_t expires_at, ExpiryAt(rows, 5, now));
+  TRY(const Role role, RoleAt(rows, 3));
+  return Principal{PrincipalType::kUser, rows.UuidAt(0, 2),     rows.IdAt<OrgId>(0, 0), role, TokenId{},
+                   expires_at,           rows.IdAt<KeyId>(0, 1)};
+}
+
+}  // namespace claviger::api::access_store

@@ -1,0 +1,19 @@
+#pragma once
+// What the database says of the owner of a credential, in one round trip: the authenticator's own statements
+// on users, api_keys and revoked_tokens. kUnauthenticated, with the reason as its cause, if the credential
+// does not stand.
+
+#include "api/access/principal.h"
+#include "base/clock.h"
+#include "crypto/jws.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api::access_store {
+
+// The token's signature and times have been checked.
+Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims);
+
+// `mac` is a CredentialMac for kApiKeyPurpose.
+Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now);
+
+}  // namespace claviger::api::access_store

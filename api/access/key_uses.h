@@ -1,0 +1,50 @@
+#pragma once
+// When keys were last used: noted in memory, written about a second later by a thread of its own, at most
+// once a minute for each key. No request waits for it, and what a node that ends abruptly had not written is
+// lost.
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "api/access/principal.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+class KeyUses {
+ public:
+  KeyUses(schema::Pool& pool, const Clock& clock, const Log& log) : pool_(pool), clock_(clock), log_(log) {}
+  // Writes what is left.
+  ~KeyUses();
+  void Start();
+
+  // A key was used now. Never blocks for long; a node that sees more than 65,536 keys within a minute passes
+  // over the rest.
+  void Note(const OrgId& org, const KeyId& key);
+
+  // Writes what was noted. Public for tests.
+  Status WriteOnce();
+
+ private:
+  struct Use {
+    OrgId org;
+    Time at{};
+    bool written = false;
+  };
+  void Loop();
+
+  schema::Pool& pool_;
+  const Clock& clock_;
+  const Log& log_;
+  std::mutex mutex_;  // guards uses_ and stopping_
+  std::condition_variable wake_;
+  std::map<KeyId, Use> uses_;  // of the last minute
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace claviger::api

@@ -1,0 +1,68 @@
+#include "api/api_keys/api_keys_store.h"
+
+namespace claviger::api::api_keys_store {
+namespace {
+
+using schema::Rows;
+using schema::Statement;
+
+constexpr Statement kInsert{
+    "api_keys_insert",
+    "INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
+
+// Ids are UUIDv7: their order is the order of creation.
+constexpr Statement kList{
+    "api_keys_list",
+    "SELECT id, name, key_prefix, scopes, is_active, created_at, expires_at, last_used_at FROM api_keys "
+    "WHERE org_id = $1 AND user_id = $2 AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+    true};
+
+constexpr Statement kRevoke{
+    "api_keys_revoke",
+    "UPDATE api_keys SET is_active = false WHERE org_id = $1 AND user_id = $2 AND id = $3"};
+
+std::optional<Time> TimeAt(const Rows& rows, int row, int column) {
+  if (rows.IsNull(row, column)) return std::nullopt;
+  return rows.Timestamp(row, column);
+}
+
+Result<ApiKey> ReadKey(const Rows& rows, int row) {
+  ApiKey key;
+  key.id = rows.IdAt<KeyId>(row, 0);
+  key.name = rows.Text(row, 1);
+  key.prefix = rows.Text(row, 2);
+  TRY(key.scopes, ParseStrings(rows.Text(row, 3)));
+  key.is_active = rows.Bool(row, 4);
+  key.created_at = rows.Timestamp(row, 5);
+  key.expires_at = TimeAt(rows, row, 6);
+  key.last_used_at = TimeAt(rows, row, 7);
+  return key;
+}
+
+}  // namespace
+
+schema::Connection::Call Insert(const OrgId& org, const UserId& user, const ApiKey& key, ByteView mac) {
+  return {kInsert,
+          {org, key.id, user, key.name, mac, key.prefix, DumpStrings(key.scopes), key.created_at,
+           key.expires_at}};
+}
+
+Result<std::vector<ApiKey>> List(schema::Connection& connection, const OrgId& org, const UserId& user,
+                                 const std::optional<KeyId>& after, int64_t limit) {
+  TRY(const auto rows, connection.Run(kList, {org, user, after, limit}));
+  std::vector<ApiKey> keys;
+  keys.reserve(rows.size());
+  for (int row = 0; row < rows.size(); ++row) {
+    TRY(auto key, ReadKey(rows, row));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+Result<bool> Revoke(schema::Connection& connection, const OrgId& org, const UserId& user, const KeyId& key) {
+  TRY(const auto rows, connection.Run(kRevoke, {org, user, key}));
+  return rows.affected() == 1;
+}
+
+}  // namespace claviger::api::api_keys_store
