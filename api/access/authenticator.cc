@@ -63,6 +63,7 @@ Result<Principal> Authenticator::AuthenticateToken(std::string_view token) {
   const Known known = Find(digest, entry);
   if (known == Known::kNothing) {
     TRY(entry.claims, verifier_.Verify(token, clock_.Now()));
+    entry.claims.scopes.clear();  // restrict nothing here, and every look into the cache would copy them
   } else if (entry.claims.expires_at <= UnixSeconds(clock_.Now())) {
     Drop(digest);
     return Unauthenticated("token has expired");

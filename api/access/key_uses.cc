@@ -69,7 +69,10 @@ void KeyUses::Loop() {
       stopping = stopping_;
     }
     const auto written = WriteOnce();
-    if (!written.has_value()) log_.Failure("the time of use of keys could not be written", written.error());
+    if (!written.has_value() && !failing_) {
+      log_.Failure("times at which keys were used cannot be written", written.error());
+    }
+    failing_ = !written.has_value();
   }
 }
 

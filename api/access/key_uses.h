@@ -44,6 +44,7 @@ class KeyUses {
   std::condition_variable wake_;
   std::map<KeyId, Use> uses_;  // of the last minute
   bool stopping_ = false;
+  bool failing_ = false;  // touched by the thread alone
   std::thread thread_;
 };
 

@@ -49,15 +49,25 @@ Result<ApiKeys::Created> ApiKeys::Create(const Principal& principal, CreateApiKe
 
   TRY(const auto mac, crypto::CredentialMac(keyring_, kApiKeyPurpose, created.text.Text()));
   TRY(auto lease, pool_.Acquire());
-  const auto committed =
-      lease->RunTogether({api_keys_store::Insert(principal.org, UserOf(principal), key, mac),
-                          audit_.InsertCall(audit_.Finish(audit, "success"))});
-  if (!committed.has_value()) {
-    if (committed.error().sqlstate == "23503") return Unauthenticated("the account is gone");
-    return committed.as_failure();
-  }
+  TRY(auto transaction, lease->Begin());
+  TRYV(MakeRoom(*lease, principal));
+  TRYV(api_keys_store::Insert(*lease, principal.org, UserOf(principal), key, mac));
+  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  TRYV(transaction.Commit());
   audit.MarkCommitted();
   return created;
+}
+
+// The person's row, locked, stands for the keys, of which there may be none yet.
+Status ApiKeys::MakeRoom(schema::Connection& connection, const Principal& principal) {
+  const UserId user = UserOf(principal);
+  TRY(const bool locked, api_keys_store::LockOwner(connection, principal.org, user));
+  if (!locked) return Unauthenticated("the account is gone");
+  TRY(const int64_t count, api_keys_store::Count(connection, principal.org, user));
+  if (count < kMaxApiKeys) return Ok();
+  TRY(const bool removed, api_keys_store::RemoveOldestDead(connection, principal.org, user, clock_.Now()));
+  if (!removed) return Conflict("You have 1000 API keys, the most there can be");
+  return Ok();
 }
 
 Result<http::Page<ApiKey>> ApiKeys::List(const Principal& principal, const std::optional<KeyId>& after,

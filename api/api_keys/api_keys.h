@@ -5,7 +5,7 @@
 // Presented as a bearer credential, or exchanged for an access token, it stands for its owner with the role
 // of that moment (the Authenticator resolves it). It dies with Revoke, with its expiry, with its owner or
 // with the organisation; tokens that were given for it die with it, on every node within a second. A revoked
-// key stays in the list.
+// key stays in the list; only for want of room the oldest dead key goes.
 
 #include <optional>
 
@@ -20,6 +20,8 @@
 #include "schema/pg/pg.h"
 
 namespace claviger::api {
+
+inline constexpr int64_t kMaxApiKeys = 1'000;  // of a person
 
 class ApiKeys {
  public:
@@ -38,6 +40,7 @@ class ApiKeys {
     ApiKey key;
     SecretBytes text;  // the key itself
   };
+  // kConflict if the person has kMaxApiKeys keys that work.
   Result<Created> Create(const Principal& principal, CreateApiKeyRequest request, AuditDraft& audit);
 
   // The caller's own, revoked ones too, in order of creation, beginning after the key `after`.
@@ -51,6 +54,8 @@ class ApiKeys {
   Result<AccessToken> Exchange(const SecretBytes& key, AuditDraft& audit);
 
  private:
+  Status MakeRoom(schema::Connection& connection, const Principal& principal);
+
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
   Authenticator& authenticator_;

@@ -11,6 +11,18 @@ constexpr Statement kInsert{
     "INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
 
+// References to the person are not held up.
+constexpr Statement kLockOwner{"api_keys_lock_owner",
+                               "SELECT 1 FROM users WHERE org_id = $1 AND id = $2 FOR NO KEY UPDATE"};
+
+constexpr Statement kCount{"api_keys_count",
+                           "SELECT count(*) FROM api_keys WHERE org_id = $1 AND user_id = $2", true};
+
+constexpr Statement kRemoveOldestDead{"api_keys_remove_oldest_dead",
+                                      "DELETE FROM api_keys WHERE org_id = $1 AND id = (SELECT id FROM "
+                                      "api_keys WHERE org_id = $1 AND user_id = $2 "
+                                      "AND (NOT is_active OR expires_at <= $3) ORDER BY id LIMIT 1)"};
+
 // Ids are UUIDv7: their order is the order of creation.
 constexpr Statement kList{
     "api_keys_list",
@@ -42,10 +54,27 @@ Result<ApiKey> ReadKey(const Rows& rows, int row) {
 
 }  // namespace
 
-schema::Connection::Call Insert(const OrgId& org, const UserId& user, const ApiKey& key, ByteView mac) {
-  return {kInsert,
-          {org, key.id, user, key.name, mac, key.prefix, DumpStrings(key.scopes), key.created_at,
-           key.expires_at}};
+Status Insert(schema::Connection& connection, const OrgId& org, const UserId& user, const ApiKey& key,
+              ByteView mac) {
+  TRYV(connection.Run(kInsert, {org, key.id, user, key.name, mac, key.prefix, DumpStrings(key.scopes),
+                                key.created_at, key.expires_at}));
+  return Ok();
+}
+
+Result<bool> LockOwner(schema::Connection& connection, const OrgId& org, const UserId& user) {
+  TRY(const auto rows, connection.Run(kLockOwner, {org, user}));
+  return !rows.empty();
+}
+
+Result<int64_t> Count(schema::Connection& connection, const OrgId& org, const UserId& user) {
+  TRY(const auto rows, connection.Run(kCount, {org, user}));
+  return rows.Int8(0, 0);
+}
+
+Result<bool> RemoveOldestDead(schema::Connection& connection, const OrgId& org, const UserId& user,
+                              Time now) {
+  TRY(const auto rows, connection.Run(kRemoveOldestDead, {org, user, now}));
+  return rows.affected() == 1;
 }
 
 Result<std::vector<ApiKey>> List(schema::Connection& connection, const OrgId& org, const UserId& user,

@@ -9,8 +9,15 @@
 
 namespace claviger::api::api_keys_store {
 
-// For RunTogether. `mac` is the key's CredentialMac.
-schema::Connection::Call Insert(const OrgId& org, const UserId& user, const ApiKey& key, ByteView mac);
+// False if the user is gone. Until the transaction ends nobody else makes a key of that user.
+Result<bool> LockOwner(schema::Connection& connection, const OrgId& org, const UserId& user);
+Result<int64_t> Count(schema::Connection& connection, const OrgId& org, const UserId& user);
+// The first made of those that are revoked or have expired; false if there is none.
+Result<bool> RemoveOldestDead(schema::Connection& connection, const OrgId& org, const UserId& user, Time now);
+
+// `mac` is the key's CredentialMac.
+Status Insert(schema::Connection& connection, const OrgId& org, const UserId& user, const ApiKey& key,
+              ByteView mac);
 
 // In order of creation, those after `after`.
 Result<std::vector<ApiKey>> List(schema::Connection& connection, const OrgId& org, const UserId& user,

@@ -18,5 +18,5 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_by_user ON api_keys (org_id, user_id, id);
 
-GRANT SELECT, INSERT ON api_keys TO claviger_app;
+GRANT SELECT, INSERT, DELETE ON api_keys TO claviger_app;
 GRANT UPDATE (is_active, last_used_at) ON api_keys TO claviger_app;

@@ -103,6 +103,22 @@ def test_malformed_paging_is_refused(account, query):
     assert account.get(f"{KEYS}?{query}").status_code == 400
 
 
+def test_a_person_has_at_most_1000_keys_and_the_oldest_dead_one_makes_room(account, daemon):
+    first, second = make(account, "first")["key"], make(account, "second")["key"]
+    me = account.me()
+    daemon.psql_owner(
+        "INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at)"
+        f" SELECT '{me['org_id']}', gen_random_uuid(), '{me['id']}', 'many', sha256((random()::text || n)::bytea),"
+        "         '1ck_AAAAAAAA', '[]', now() FROM generate_series(1, 998) n")
+    assert account.post(KEYS, json={"name": "too many"}).status_code == 409
+    assert len(listed(account)) == 1000
+    for key in (second, first):
+        assert account.delete(f"{KEYS}/{key['id']}").status_code == 204
+    made = make(account, "room")["key"]
+    ids = {key["id"] for key in listed(account)}
+    assert len(ids) == 1000 and made["id"] in ids and second["id"] in ids and first["id"] not in ids
+
+
 # -- as a bearer credential
 
 def test_a_key_does_what_its_owner_may(account):
