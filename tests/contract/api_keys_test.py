@@ -249,6 +249,17 @@ def test_a_revoked_key_is_dead_with_its_tokens_and_stays_listed(account):
     assert account.delete(target).status_code == 204
 
 
+def test_an_operator_can_revoke_a_key_in_the_database(account, daemon):
+    made = make(account)
+    token = exchange(account, made["api_key"]).json()["access_token"]
+    key_id = made["key"]["id"]
+    assert account.get("/v1/auth/me", token=made["api_key"]).status_code == 200
+    daemon.psql_owner(f"UPDATE api_keys SET is_active = false WHERE id = '{key_id}'")
+    daemon.psql_owner(f"INSERT INTO change_log (kind, id) VALUES ('key', '{key_id}')")
+    for credential in (made["api_key"], token):
+        wait.until(lambda: account.get("/v1/auth/me", token=credential).status_code == 401, "the nodes to hear", timeout=5)
+
+
 def test_a_key_may_revoke_itself(account):
     made = make(account)
     key = account.with_token(made["api_key"])
