@@ -152,7 +152,7 @@ def test_a_revoked_token_is_dead_at_once_on_every_route(account, vault, method, 
     client = account.with_token(token)
     assert client.get("/v1/auth/me").status_code == 200
     assert client.delete("/v1/auth/token").status_code == 204
-    response = client.request(method, path.format(vault_id=vault.id, rule_id=vault.id, key_id=vault.id, path="a"), json={})
+    response = client.request(method, routes.fill(path, vault.id), json={})
     assert (response.status_code, response.json()["detail"]) == (401, REFUSAL)
 
 
@@ -366,7 +366,7 @@ def test_only_one_bearer_token_counts(api, account, value):
 
 @pytest.mark.parametrize(("method", "path"), routes.authenticated(), ids=str)
 def test_every_route_wants_a_token(api, vault, method, path):
-    response = api.request(method, path.format(vault_id=vault.id, rule_id=vault.id, key_id=vault.id, path="a"), json={})
+    response = api.request(method, routes.fill(path, vault.id), json={})
     assert (response.status_code, response.json()["detail"]) == (401, REFUSAL)
 
 

@@ -110,7 +110,7 @@ def test_the_password_is_asked_for_first_and_tells_nothing_of_the_factor(api, da
 @pytest.mark.parametrize(("method", "path"), routes.authenticated(), ids=str)
 def test_a_challenge_is_no_access_token_on_any_route(account, factor, vault, method, path):
     client = account.with_token(factor.challenge())
-    refused(client.request(method, path.format(vault_id=vault.id, rule_id=vault.id, path="a"), json={}), DEAD)
+    refused(client.request(method, routes.fill(path, vault.id), json={}), DEAD)
 
 
 def test_a_code_counts_once(factor):

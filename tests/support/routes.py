@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 
 from .paths import CLAVIGERD
@@ -18,3 +19,8 @@ def table():
 def authenticated():
     """(method, pattern) of every route that wants a token."""
     return [(route["method"], route["pattern"].replace("...}", "}")) for route in table() if route["auth"] != "none"]
+
+
+def fill(pattern, some_id):
+    """A path that the pattern matches: every id in it is this one."""
+    return re.sub(r"\{\w+_id\}", some_id, pattern).replace("{path}", "a")
