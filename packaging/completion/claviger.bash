@@ -18,7 +18,8 @@ _claviger_offer() {
 
 _claviger_options() {
     case $1 in
-        '' | mfa | api-key | vault | secret | audit | ip-rule) ;;
+        '') echo --version ;;
+        mfa | api-key | vault | secret | audit | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm') echo --code-file --code-stdin ;;

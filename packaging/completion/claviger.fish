@@ -7,7 +7,7 @@ end
 # The words of the command line that are neither options nor their values.
 function __claviger_words
     set -l flags --password-stdin --code-stdin --with-password --no-qr --names-only --yes --trim-newline --paths-only \
-        --allow-unsafe-names --hsm --help -h
+        --allow-unsafe-names --hsm --version --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -43,6 +43,7 @@ end
 complete -c claviger -f
 
 complete -c claviger -s h -l help -d 'Print help'
+complete -c claviger -n '__claviger_at -n 0' -l version -d 'Print the version'
 complete -c claviger -l url -x -d 'The server'
 complete -c claviger -l ca-file -r -F -d 'Trust these authorities'
 complete -c claviger -l timeout -x -d 'Seconds a request may take'
