@@ -1,9 +1,10 @@
-// signup and login: both end with a stored session.
+// signup, verify-email and login: they end with a stored session.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "api/mfa/mfa_wire.h"
+#include "api/signup/signup_wire.h"
 #include "cli/code_input.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -101,6 +102,20 @@ Result<int> Signup(const Context& context, const LoginOptions& options) {
   return kExitOk;
 }
 
+// The token says nothing of whose account it made.
+Result<int> VerifyEmail(const Context& context, const LoginOptions& options) {
+  TRY(const Context::Server server, context.ResolveServer());
+  TRY(const SecretBytes code, ReadCode(options.code));
+  TRY(ApiClient api, context.Connect(server, {}));
+  TRY(Json answer, api.PostText("/v1/auth/verify-email", api::EncodeVerifyEmail(code).Text()));
+  const Time expires_at = ExpiryOf(answer);
+  SecretBytes token = TakeToken(answer);
+  if (token.empty()) return MakeError(ErrorKind::kInternal, "The server's answer lacks the token");
+  TRY(ApiClient as_user, context.Connect(server, token.Clone()));
+  TRY(const Json profile, as_user.Get("/v1/auth/me"));
+  return Store(context, server, TextOf(profile, "email"), std::move(token), expires_at);
+}
+
 }  // namespace
 
 void AddLogin(CLI::App& app, Action& chosen) {
@@ -120,6 +135,13 @@ void AddSignup(CLI::App& app, Action& chosen) {
   signup->add_option("--display-name", options->display_name, "How others see you");
   AddPasswordOptions(*signup, options->password);
   Choose(signup, chosen, options, Signup);
+}
+
+void AddVerifyEmail(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<LoginOptions>();
+  auto* verify = app.add_subcommand("verify-email", "Make the account that a mailed code stands for");
+  AddCodeOptions(*verify, options->code);
+  Choose(verify, chosen, options, VerifyEmail);
 }
 
 }  // namespace claviger::cli

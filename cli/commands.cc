@@ -7,6 +7,7 @@
 namespace claviger::cli {
 
 void AddSignup(CLI::App& app, Action& chosen);
+void AddVerifyEmail(CLI::App& app, Action& chosen);
 void AddLogin(CLI::App& app, Action& chosen);
 void AddLogout(CLI::App& app, Action& chosen);
 void AddWhoami(CLI::App& app, Action& chosen);
@@ -23,9 +24,10 @@ void AddVersion(CLI::App& app, Action& chosen);
 
 std::span<const Command> Commands() {
   static constexpr std::array kCommands = {
-      Command{AddSignup}, Command{AddLogin},  Command{AddLogout},     Command{AddWhoami},  Command{AddMfa},
-      Command{AddApiKey}, Command{AddVault},  Command{AddSecret},     Command{AddRun},     Command{AddAudit},
-      Command{AddIpRule}, Command{AddHealth}, Command{AddCompletion}, Command{AddVersion},
+      Command{AddSignup}, Command{AddVerifyEmail}, Command{AddLogin},   Command{AddLogout},
+      Command{AddWhoami}, Command{AddMfa},         Command{AddApiKey},  Command{AddVault},
+      Command{AddSecret}, Command{AddRun},         Command{AddAudit},   Command{AddIpRule},
+      Command{AddHealth}, Command{AddCompletion},  Command{AddVersion},
   };
   return kCommands;
 }

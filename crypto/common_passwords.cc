@@ -1,6 +1,10 @@
 #include "crypto/common_passwords.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/secret_bytes.h"
 
 namespace claviger::crypto {
 namespace {
@@ -29,7 +33,64 @@ constexpr std::string_view kCommon[] = {
 
 char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+constexpr size_t kLeastLeft = 8;
+constexpr size_t kLeastOwnWord = 4;
+
+// In the order in which they are taken out: what holds another comes before it.
+constexpr std::string_view kCounting[] = {"0123456789", "1234567890", "123456789", "987654321", "12345678",
+                                          "1234567",    "123456",     "654321",    "12345",     "1234"};
+constexpr std::string_view kWords[] = {
+    "administrator", "password", "passwort", "iloveyou", "princess", "baseball", "football",   "starwars",
+    "sunshine",      "superman", "trustnol", "changeme", "computer", "internet", "qwertyuiop", "asdfghjkl",
+    "claviger",      "default",  "letmein",  "welcome",  "zxcvbnm",  "qwerty",   "qwertz",     "azerty",
+    "asdfgh",        "monkey",   "dragon",   "master",   "secret",   "shadow",   "summer",     "winter",
+    "admin",         "login",    "hello",    "guest",    "lclaw",
+};
+
+char Undress(char c) {
+  constexpr std::string_view kDressed = "013457@$!";
+  constexpr std::string_view kPlain = "oleastasl";
+  const size_t at = kDressed.find(c);
+  return at == std::string_view::npos ? c : kPlain[at];
+}
+
+bool IsWordChar(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// Of "ann.smith@example.org": itself, then smith and example. What is shorter, or ends the domain, is in too
+// many passwords.
+std::vector<std::string> WordsOf(std::string_view email) {
+  std::vector<std::string> words(2);
+  for (const char c : email) words.front() += Undress(ToLower(c));
+  for (const char c : email.substr(0, email.rfind('.'))) {
+    if (IsWordChar(ToLower(c))) {
+      words.back() += Undress(ToLower(c));
+    } else {
+      words.emplace_back();
+    }
+  }
+  std::erase_if(words, [](const std::string& word) { return word.size() < kLeastOwnWord; });
+  return words;
+}
+
+void TakeOut(std::string& text, std::string_view word) {
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word))
+    text.erase(at, word.size());
+}
+
 }  // namespace
+
+bool IsDressedUp(std::string_view password, std::string_view email) {
+  std::string left(password);
+  std::transform(left.begin(), left.end(), left.begin(), ToLower);
+  for (const std::string_view digits : kCounting) TakeOut(left, digits);
+  std::transform(left.begin(), left.end(), left.begin(), Undress);
+  for (const std::string& word : WordsOf(email)) TakeOut(left, word);
+  for (const std::string_view word : kWords) TakeOut(left, word);
+  const bool dressed_up = left.size() < password.size() && left.size() < kLeastLeft;
+  left.resize(left.capacity());
+  Wipe(left.data(), left.size());
+  return dressed_up;
+}
 
 bool IsCommonPassword(std::string_view password) {
   return std::any_of(std::begin(kCommon), std::end(kCommon), [&](std::string_view common) {

@@ -6,7 +6,7 @@
 namespace claviger::crypto {
 namespace {
 
-constexpr size_t kMinBytes = 12;
+constexpr int kMinCharacters = 12;
 constexpr size_t kMaxBytes = 1024;
 constexpr int kMaxIdentical = 2;
 constexpr int kMaxSequential = 3;
@@ -24,6 +24,12 @@ char32_t TakeCodePoint(std::string_view& text) {
   for (size_t i = 1; i < length; ++i) point = point << 6 | (static_cast<uint8_t>(text[i]) & 0x3F);
   text.remove_prefix(length);
   return point;
+}
+
+int CountCharacters(std::string_view text) {
+  int count = 0;
+  for (; !text.empty(); ++count) TakeCodePoint(text);
+  return count;
 }
 
 // What the strict rule looks at, gathered in one pass without a second copy of the password.
@@ -75,11 +81,14 @@ Status CheckStrictRule(std::string_view password) {
 
 }  // namespace
 
-Status CheckPasswordRules(std::string_view password, bool strict) {
-  if (password.size() < kMinBytes) return Invalid("The password must have at least 12 characters");
+Status CheckPasswordRules(std::string_view password, std::string_view email, bool strict) {
   if (password.size() > kMaxBytes) return Invalid("The password must have at most 1024 bytes");
   if (!IsUtf8(password)) return Invalid("The password must be valid UTF-8");
+  if (CountCharacters(password) < kMinCharacters)
+    return Invalid("The password must have at least 12 characters");
   if (IsCommonPassword(password)) return Invalid("The password is among the most common ones");
+  if (IsDressedUp(password, email))
+    return Invalid("The password is little more than common words or parts of the e-mail address");
   if (strict) return CheckStrictRule(password);
   return Ok();
 }

@@ -5,10 +5,14 @@
 
 #include "api/access/change_feed.h"
 #include "api/audit/linker.h"
+#include "api/mail/mail.h"
+#include "api/mail/mail_sender.h"
 #include "api/pipeline.h"
 #include "crypto/random.h"
+#include "daemon/config_values.h"
 #include "daemon/installation.h"
 #include "daemon/nouns.h"
+#include "daemon/private_file.h"
 #include "daemon/protection.h"
 #include "daemon/startup.h"
 #include "daemon/supervise.h"
@@ -17,6 +21,9 @@
 
 namespace claviger::daemon {
 namespace {
+
+// For the HSM and the database, besides the delivery itself.
+constexpr std::chrono::milliseconds kMailMargin{5000};
 
 Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
   TRY(auto lease, pool.Acquire());
@@ -37,10 +44,21 @@ Outcome<crypto::WrappedKek> AwaitDatabase(Startup& startup, schema::Pool& pool) 
   return refusal;
 }
 
+// Null where no mail is sent.
+Result<std::unique_ptr<api::Smtp>> OpenSmtp(const Config& config) {
+  if (config.smtp.server.empty()) return nullptr;
+  SecretBytes password;
+  if (!config.mail_password_file.empty()) {
+    TRY(std::string text, ReadPrivateFile(config.mail_password_file, "the mail server's password file"));
+    password = SecretBytes(std::string_view(text).substr(0, text.find_first_of("\r\n")));
+    Wipe(text.data(), text.size());
+  }
+  return api::Smtp::Create(config.smtp, std::move(password));
+}
+
 void Announce(const Config& config, const api::http::Server& server, const Log& log) {
   if (config.dev) {
-    log.Warn("DEVELOPER MODE: not for production",
-             {{"signup", config.signup == Signup::kDirect ? "direct" : "closed"}});
+    log.Warn("DEVELOPER MODE: not for production", {{"signup", ShowValue(config.signup)}});
   }
   log.Info("serving", {{"addresses", fmt::format("{}", fmt::join(server.Addresses(), " "))}});
 }
@@ -71,10 +89,18 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::ChangeFeed feed(config.database, {&authenticator, &ip_gate}, clock, log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker(pool, *keyring, clock, log);
+  api::Mail mail({config.smtp.from, config.mail_url}, {*keyring, system_kek, clock, random});
+  TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
+  std::unique_ptr<api::MailSender> mail_sender;
+  if (smtp) {
+    mail_sender = std::make_unique<api::MailSender>(
+        api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
+        api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
+  }
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, system_kek, pool,
-                                                authenticator, ip_gate, audit, readiness})));
+                                                authenticator, ip_gate, audit, mail, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
@@ -93,6 +119,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   feed.Start();
   key_uses.Start();
   linker.Start();
+  if (mail_sender) mail_sender->Start();
   readiness.Start();
   server->Start();
   Announce(config, *server, log);

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "api/auth/auth_wire.h"
 #include "daemon/config_fault.h"
 #include "daemon/config_keys.h"
 #include "daemon/private_file.h"
@@ -146,6 +147,38 @@ Status CheckListeners(const Config& config) {
   return Ok();
 }
 
+bool IsHost(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == ':';
+  });
+}
+
+// It stands in mails as it is.
+bool IsPublicUrl(std::string_view url) {
+  return url.starts_with("https://") && url.size() > 8 && !url.ends_with('/') &&
+         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+Status CheckMail(const Config& config) {
+  const api::SmtpConfig& smtp = config.smtp;
+  if (smtp.server.empty()) {
+    if (config.signup == Signup::kMail) return Invalid("auth.signup = mail needs mail.server");
+    return Ok();
+  }
+  if (!IsHost(smtp.server)) return Invalid("mail.server must be a host name or an address");
+  if (!IsHost(smtp.ehlo_name)) return Invalid("mail.ehlo_name must be a host name");
+  const auto from = api::NormalizeEmail(smtp.from);
+  if (!from || from.value() != smtp.from)
+    return Invalid("mail.from must be an address such as vault@example.org, in lower case");
+  if (!IsPublicUrl(config.mail_url))
+    return Invalid("mail.public_url must be an https:// URL without a slash at its end");
+  if (smtp.user.empty() != config.mail_password_file.empty())
+    return Invalid("mail.user and mail.password_file need each other");
+  if (smtp.security == api::MailSecurity::kNone && !IsLocal(smtp.server + ":") && smtp.server != "::1")
+    return Invalid("mail.security = none is for a mail server on this machine only");
+  return Ok();
+}
+
 // The PIN may come as a systemd credential.
 void FillPinFile(Config& config, char** environment) {
   if (!config.hsm.pin_file.empty()) return;
@@ -180,6 +213,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckListeners(config));
+  TRYV(CheckMail(config));
   FillListeners(config);
   return config;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/http/server.h"
+#include "api/mail/smtp.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "crypto/password.h"
@@ -18,7 +19,7 @@
 
 namespace claviger::daemon {
 
-enum class Signup : uint8_t { kClosed, kDirect };
+enum class Signup : uint8_t { kClosed, kDirect, kMail };
 enum class MemoryLock : uint8_t { kOff, kAuto, kRequired };
 
 struct Config {
@@ -49,13 +50,22 @@ struct Config {
 
   // `iss` and `aud` of access tokens. Default: claviger.
   std::string issuer = "claviger";
-  // Who may make an account by POST /v1/auth/signup: closed (nobody) or direct (anybody). Default: closed;
-  // direct in developer mode.
+  // Who may make an account by POST /v1/auth/signup: closed (nobody), direct (anybody), or mail (anybody,
+  // once a mail to the address has proven it). Default: closed; direct in developer mode.
   Signup signup = Signup::kClosed;
   // The stricter rule for new passwords. Default: false.
   bool password_strict = false;
   // Cost of new password hashes. Default: 19456 KiB, 2 passes, 1 lane.
   crypto::Argon2Cost argon2;
+
+  // The mail server; without one no mail is sent. Default: none, port 587, STARTTLS, 20 s.
+  api::SmtpConfig smtp;
+  // The file with the mail server's password. Default: none.
+  std::string mail_password_file;
+  // Where people reach this installation, for mails. Default: none.
+  std::string mail_url;
+  // The pause before a mail that failed is tried again; it doubles up to an hour. Default: 60 s.
+  std::chrono::milliseconds mail_retry{60000};
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

@@ -154,6 +154,23 @@ std::vector<ConfigKey> HsmKeys() {
   };
 }
 
+std::vector<ConfigKey> MailKeys() {
+  return {
+      Value("mail.server", "mail server that takes our mail", FIELD(smtp.server)),
+      Number("mail.port", "its port", 1, 65535, FIELD(smtp.port)),
+      Value("mail.security", "TLS to the mail server", FIELD(smtp.security)),
+      Value("mail.ca_file", "authorities that it may be certified by, PEM file", FIELD(smtp.ca_file)),
+      Value("mail.user", "login at the mail server", FIELD(smtp.user)),
+      Value("mail.password_file", "file that holds its password", FIELD(mail_password_file)),
+      Value("mail.ehlo_name", "our name to the mail server", FIELD(smtp.ehlo_name)),
+      Value("mail.from", "address that mail is from", FIELD(smtp.from)),
+      Value("mail.public_url", "where people reach this installation", FIELD(mail_url)),
+      Wait("mail.timeout", "for the delivery of one mail", FIELD(smtp.timeout)),
+      Wait("mail.retry", "before a mail that failed is tried again, doubling up to an hour",
+           FIELD(mail_retry)),
+  };
+}
+
 std::vector<ConfigKey> RequestKeys() {
   return {
       Value("auth.issuer", "issuer and audience of access tokens", FIELD(issuer)),
@@ -178,7 +195,7 @@ std::vector<ConfigKey> RequestKeys() {
 
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), RequestKeys()}) {
+  for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), RequestKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

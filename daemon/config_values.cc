@@ -18,7 +18,11 @@ constexpr std::array kLogLevels{Word{"debug", LogLevel::kDebug}, Word{"info", Lo
                                 Word{"warn", LogLevel::kWarn}, Word{"error", LogLevel::kError}};
 constexpr std::array kMemoryLocks{Word{"off", MemoryLock::kOff}, Word{"auto", MemoryLock::kAuto},
                                   Word{"required", MemoryLock::kRequired}};
-constexpr std::array kSignups{Word{"closed", Signup::kClosed}, Word{"direct", Signup::kDirect}};
+constexpr std::array kSignups{Word{"closed", Signup::kClosed}, Word{"direct", Signup::kDirect},
+                              Word{"mail", Signup::kMail}};
+constexpr std::array kMailSecurities{Word{"starttls", api::MailSecurity::kStartTls},
+                                     Word{"tls", api::MailSecurity::kTls},
+                                     Word{"none", api::MailSecurity::kNone}};
 constexpr std::array kGcmIvs{Word{"caller", hsm::GcmIv::kCaller}, Word{"hsm", hsm::GcmIv::kHsm}};
 constexpr std::array kBools{Word{"true", true}, Word{"false", false}};
 
@@ -71,6 +75,7 @@ bool ReadValue(std::string_view text, bool& out) { return ReadWord(text, kBools,
 bool ReadValue(std::string_view text, LogLevel& out) { return ReadWord(text, kLogLevels, out); }
 bool ReadValue(std::string_view text, MemoryLock& out) { return ReadWord(text, kMemoryLocks, out); }
 bool ReadValue(std::string_view text, Signup& out) { return ReadWord(text, kSignups, out); }
+bool ReadValue(std::string_view text, api::MailSecurity& out) { return ReadWord(text, kMailSecurities, out); }
 bool ReadValue(std::string_view text, hsm::GcmIv& out) { return ReadWord(text, kGcmIvs, out); }
 
 std::string ShowValue(std::chrono::milliseconds value) {
@@ -83,6 +88,7 @@ std::string ShowValue(bool value) { return ShowWord(value, kBools); }
 std::string ShowValue(LogLevel value) { return ShowWord(value, kLogLevels); }
 std::string ShowValue(MemoryLock value) { return ShowWord(value, kMemoryLocks); }
 std::string ShowValue(Signup value) { return ShowWord(value, kSignups); }
+std::string ShowValue(api::MailSecurity value) { return ShowWord(value, kMailSecurities); }
 std::string ShowValue(hsm::GcmIv value) { return ShowWord(value, kGcmIvs); }
 
 }  // namespace claviger::daemon

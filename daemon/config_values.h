@@ -21,6 +21,7 @@ bool ReadValue(std::string_view text, std::string& out);
 bool ReadValue(std::string_view text, LogLevel& out);
 bool ReadValue(std::string_view text, MemoryLock& out);
 bool ReadValue(std::string_view text, Signup& out);
+bool ReadValue(std::string_view text, api::MailSecurity& out);
 bool ReadValue(std::string_view text, hsm::GcmIv& out);
 
 std::string ShowValue(std::chrono::milliseconds value);
@@ -30,6 +31,7 @@ std::string ShowValue(const std::string& value);
 std::string ShowValue(LogLevel value);
 std::string ShowValue(MemoryLock value);
 std::string ShowValue(Signup value);
+std::string ShowValue(api::MailSecurity value);
 std::string ShowValue(hsm::GcmIv value);
 
 // What a value of the type must be, for a refusal.
@@ -37,7 +39,8 @@ inline const char* RuleOf(bool) { return "true or false"; }
 inline const char* RuleOf(const std::string&) { return "text"; }
 inline const char* RuleOf(LogLevel) { return "debug, info, warn or error"; }
 inline const char* RuleOf(MemoryLock) { return "off, auto or required"; }
-inline const char* RuleOf(Signup) { return "closed or direct"; }
+inline const char* RuleOf(Signup) { return "closed, direct or mail"; }
+inline const char* RuleOf(api::MailSecurity) { return "starttls, tls or none"; }
 inline const char* RuleOf(hsm::GcmIv) { return "caller or hsm"; }
 
 }  // namespace claviger::daemon

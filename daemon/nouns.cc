@@ -13,13 +13,14 @@ void Add(Rows& all, Rows more) {
   for (auto& route : more) all.push_back(std::move(route));
 }
 
-// The route stays, so that its refusal is audited like any other.
-void CloseSignup(Rows& routes) {
+Result<api::http::Response> RefuseSignup(api::Context&) {
+  return Forbidden("Signup is closed on this server");
+}
+
+// Whatever it does, its refusals are audited like any other.
+void ReplaceSignup(Rows& routes, const api::Handler& handler) {
   for (auto& route : routes) {
-    if (route.operation_id != "signup") continue;
-    route.handler = [](api::Context&) -> Result<api::http::Response> {
-      return Forbidden("Signup is closed on this server");
-    };
+    if (route.operation_id == "signup") route.handler = handler;
   }
 }
 
@@ -37,7 +38,7 @@ Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   std::unique_ptr<Nouns> nouns(new Nouns(parts));
   TRY(nouns->auth_, api::Auth::Create({config.argon2, config.password_strict},
                                       {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_,
-                                       nouns->mfa_, parts.audit, parts.clock, parts.random}));
+                                       nouns->mfa_, parts.mail, parts.audit, parts.clock, parts.random}));
   return nouns;
 }
 
@@ -49,6 +50,8 @@ Nouns::Nouns(const NounParts& parts)
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
       api_keys_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
+      signups_({parts.config.argon2, parts.config.password_strict},
+               {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
@@ -59,13 +62,15 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::HealthRoutes(health_));
   Add(all, api::OpenapiRoutes());
   Add(all, api::AuthRoutes(*auth_, keys.token));
+  Add(all, api::SignupRoutes(signups_));
   Add(all, api::MfaRoutes(mfa_));
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
   Add(all, api::IpRuleRoutes(ip_rules_));
-  if (signup_ == Signup::kClosed) CloseSignup(all);
+  if (signup_ == Signup::kClosed) ReplaceSignup(all, RefuseSignup);
+  if (signup_ == Signup::kMail) ReplaceSignup(all, api::SignupByMail(signups_));
   return all;
 }
 

@@ -11,9 +11,11 @@
 #include "api/auth/auth.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
+#include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
+#include "api/signup/signup.h"
 #include "api/vaults/vaults.h"
 #include "daemon/config.h"
 
@@ -30,6 +32,7 @@ struct NounParts {
   api::Authenticator& authenticator;
   api::IpGate& ip_gate;
   api::AuditLog& audit;
+  api::Mail& mail;
   const api::Readiness& readiness;
 };
 
@@ -57,6 +60,7 @@ class Nouns {
   api::Mfa mfa_;
   std::unique_ptr<api::Auth> auth_;
   api::ApiKeys api_keys_;
+  api::Signups signups_;
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::AuditTrail trail_;

@@ -28,6 +28,8 @@ constexpr schema::Statement kPruneChanges = {
 constexpr std::chrono::hours kKeepRevoked{1};
 constexpr schema::Statement kPruneRevoked = {"access_prune_revoked_tokens",
                                              "DELETE FROM revoked_tokens WHERE expires_at < $1", true};
+constexpr schema::Statement kPruneSignups = {"access_prune_pending_signups",
+                                             "DELETE FROM pending_signups WHERE expires_at < $1", true};
 
 schema::PgConfig WithPollTimeouts(schema::PgConfig config) {
   config.statement_timeout = std::min(config.statement_timeout, kPollTimeout);
@@ -101,9 +103,10 @@ Status ChangeFeed::StartFromNow() {
 void ChangeFeed::Prune() {
   if (connection_ == nullptr || clock_.Steady() < prune_at_) return;
   prune_at_ = clock_.Steady() + kPruneInterval;
-  for (const auto& pruned : {connection_->Run(kPruneChanges, {}),
-                             connection_->Run(kPruneRevoked, {clock_.Now() - kKeepRevoked})}) {
-    if (!pruned.has_value()) log_.Failure("old revocations could not be pruned", pruned.error());
+  for (const auto& pruned :
+       {connection_->Run(kPruneChanges, {}), connection_->Run(kPruneRevoked, {clock_.Now() - kKeepRevoked}),
+        connection_->Run(kPruneSignups, {clock_.Now()})}) {
+    if (!pruned.has_value()) log_.Failure("what has expired could not be pruned", pruned.error());
   }
 }
 

@@ -30,6 +30,7 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       authenticator_(parts.authenticator),
       tokens_(parts.tokens),
       mfa_(parts.mfa),
+      mail_(parts.mail),
       audit_(parts.audit),
       clock_(parts.clock),
       random_(parts.random),
@@ -37,7 +38,7 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       dummy_hash_(std::move(dummy_hash)) {}
 
 Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit) {
-  TRYV(crypto::CheckPasswordRules(request.password.Text(), config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
   const Time now = clock_.Now();
   auth_store::NewUser user;
   user.org = OrgId{NewUuidV7(clock_, random_)};
@@ -150,16 +151,18 @@ Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
 Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequest& request,
                             AuditDraft& audit) {
   audit.SetResource("user", FormatUuid(principal.id));
-  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), config_.password_strict));
   std::optional<auth_store::Credentials> user;
   {
     TRY(auto lease, pool_.Acquire());
     TRY(user, auth_store::FindById(*lease, principal.org, UserOf(principal)));
   }
   if (!user) return AccountGone();
+  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), user->email, config_.password_strict));
   TRY(const bool matches, verify_(user->password_hash, request.current_password));
   if (!matches) return InvalidCredentials("wrong current password");
   TRY(const auto new_hash, crypto::HashPassword(config_.argon2, random_, request.new_password));
+  TRY(const auto mail,
+      mail_.Prepare(user->email, PasswordChangedMail(mail_.url(), user->email, clock_.Now())));
 
   TRY(auto lease, pool_.Acquire());
   TRY(auto transaction, lease->Begin());
@@ -173,6 +176,8 @@ Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequ
   const Time valid_from = std::max(next_second, user->tokens_valid_from + std::chrono::seconds(1));
   TRYV(auth_store::SetPassword(*lease, *user, new_hash, valid_from));
   TRYV(lease->Run(ChangeCall("user", principal.id)));
+  TRY(const bool posted, mail_.Post(*lease, mail));
+  if (!posted) audit.AddDetail("mail", "outbox full");
   TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
   TRYV(transaction.Commit());
   authenticator_.ForgetUser(UserOf(principal));

@@ -32,6 +32,7 @@
 #include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
 #include "api/auth/token_issuer.h"
+#include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
 #include "api/routes.h"
 #include "crypto/keyring.h"
@@ -55,6 +56,7 @@ class Auth {
     Authenticator& authenticator;
     const TokenIssuer& tokens;
     Mfa& mfa;
+    Mail& mail;
     const AuditLog& audit;
     const Clock& clock;
     Random& random;
@@ -70,7 +72,7 @@ class Auth {
   Result<LoginAnswer> Login(const LoginRequest& request, AuditDraft& audit);
   // The token that was presented; a key that was presented itself stays as it is.
   Status Revoke(const Principal& principal, AuditDraft& audit);
-  // kUnauthenticated for a wrong current password, kInvalid for a weak new one.
+  // kUnauthenticated for a wrong current password, kInvalid for a weak new one. Tells the person by mail.
   Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
   Result<Profile> GetMe(const Principal& principal);
   Result<Profile> UpdateMe(const Principal& principal, const UpdateMeRequest& request, AuditDraft& audit);
@@ -94,6 +96,7 @@ class Auth {
   Authenticator& authenticator_;
   const TokenIssuer& tokens_;
   Mfa& mfa_;
+  Mail& mail_;
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;

@@ -13,17 +13,18 @@ constexpr Statement kInsertOrg = {"auth_insert_org",
 constexpr Statement kInsertOwner = {
     "auth_insert_owner",
     "INSERT INTO users (org_id, id, email, display_name, role, auth_method, password_hash,"
-    "                   tokens_valid_from, created_at)"
-    " VALUES ($1, $2, $3, $4, 'owner', 'email', $5, $6, $7)"};
+    "                   email_verified, tokens_valid_from, created_at)"
+    " VALUES ($1, $2, $3, $4, 'owner', 'email', $5, $6, $7, $8)"};
 
 // Without an organisation: who logs in has only an address.
 constexpr Statement kFindByEmail = {
-    "auth_find_by_email", "SELECT id, org_id, password_hash, tokens_valid_from FROM users WHERE email = $1",
-    true};
+    "auth_find_by_email",
+    "SELECT id, org_id, email, password_hash, tokens_valid_from FROM users WHERE email = $1", true};
 
 constexpr Statement kFindById = {
     "auth_find_by_id",
-    "SELECT id, org_id, password_hash, tokens_valid_from FROM users WHERE org_id = $1 AND id = $2", true};
+    "SELECT id, org_id, email, password_hash, tokens_valid_from FROM users WHERE org_id = $1 AND id = $2",
+    true};
 
 constexpr Statement kShareIfUnchanged = {
     "auth_share_if_unchanged",
@@ -74,7 +75,7 @@ constexpr Statement kDeleteOrg = {"auth_delete_org", "DELETE FROM orgs WHERE id 
 std::optional<Credentials> ReadCredentials(const schema::Rows& rows) {
   if (rows.empty()) return std::nullopt;
   return Credentials{rows.IdAt<UserId>(0, 0), rows.IdAt<OrgId>(0, 1), std::string(rows.Text(0, 2)),
-                     rows.Timestamp(0, 3)};
+                     std::string(rows.Text(0, 3)), rows.Timestamp(0, 4)};
 }
 
 std::optional<Profile> ReadProfile(const schema::Rows& rows) {
@@ -101,8 +102,8 @@ schema::Connection::Call InsertOrg(const OrgId& org, std::string_view name, Time
 
 schema::Connection::Call InsertOwner(const NewUser& user) {
   return {kInsertOwner,
-          {user.org, user.id, user.email, user.display_name, user.password_hash, user.tokens_valid_from,
-           user.created_at}};
+          {user.org, user.id, user.email, user.display_name, user.password_hash, user.email_verified,
+           user.tokens_valid_from, user.created_at}};
 }
 
 Result<std::optional<Credentials>> FindByEmail(schema::Connection& connection, std::string_view email) {

@@ -18,6 +18,7 @@ struct NewUser {
   std::string email;
   std::string display_name;
   std::string password_hash;
+  bool email_verified = false;
   Time tokens_valid_from{};
   Time created_at{};
 };
@@ -27,6 +28,7 @@ schema::Connection::Call InsertOwner(const NewUser& user);
 struct Credentials {
   UserId id;
   OrgId org;
+  std::string email;
   std::string password_hash;
   Time tokens_valid_from{};
 };

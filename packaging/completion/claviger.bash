@@ -22,7 +22,7 @@ _claviger_options() {
         mfa | api-key | vault | secret | audit | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
-        'mfa confirm') echo --code-file --code-stdin ;;
+        'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
         'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;
         signup) echo --email --display-name --password-file --password-stdin ;;
         'api-key create') echo --scope --expires-at --expires-in ;;
@@ -46,7 +46,7 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup login logout whoami mfa api-key vault secret run audit ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key vault secret run audit ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         vault) echo create list show delete ;;

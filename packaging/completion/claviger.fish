@@ -50,6 +50,7 @@ complete -c claviger -l timeout -x -d 'Seconds a request may take'
 complete -c claviger -l output -x -a 'text json' -d 'Format of results'
 
 complete -c claviger -n '__claviger_at -n 0' -a signup -d 'Create an account and log in'
+complete -c claviger -n '__claviger_at -n 0' -a verify-email -d 'Make the account that a mailed code stands for'
 complete -c claviger -n '__claviger_at -n 0' -a login -d 'Log in and store the session'
 complete -c claviger -n '__claviger_at -n 0' -a logout -d 'Revoke the token and remove the session'
 complete -c claviger -n '__claviger_at -n 0' -a whoami -d 'Show who is logged in'
@@ -73,7 +74,7 @@ complete -c claviger -n '__claviger_at signup' -l display-name -x -d 'How others
 
 complete -c claviger -n '__claviger_at -n 0 mfa' -a 'status setup confirm disable'
 complete -c claviger -n '__claviger_at mfa setup' -l no-qr -d 'Print the otpauth URI in place of a QR code'
-for command in login 'mfa confirm' 'mfa disable'
+for command in login verify-email 'mfa confirm' 'mfa disable'
     complete -c claviger -n "__claviger_at $command" -l code-file -r -F -d 'Read the code from this file'
     complete -c claviger -n "__claviger_at $command" -l code-stdin -d 'Read the code from standard input'
 end

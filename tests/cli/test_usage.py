@@ -9,7 +9,7 @@ from support.paths import SOURCE
 
 COMMANDS = {
     "": "claviger",
-    "signup": "claviger-login", "login": "claviger-login", "logout": "claviger-login", "whoami": "claviger-login",
+    "signup": "claviger-login", "verify-email": "claviger-login", "login": "claviger-login", "logout": "claviger-login", "whoami": "claviger-login",
     "mfa": "claviger-mfa", "mfa status": "claviger-mfa", "mfa setup": "claviger-mfa",
     "mfa confirm": "claviger-mfa", "mfa disable": "claviger-mfa",
     "api-key": "claviger-api-key", "api-key create": "claviger-api-key", "api-key list": "claviger-api-key",

@@ -144,7 +144,9 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE ip_rules SET cidr = cidr",
                           "UPDATE api_keys SET mac = mac",
                           "UPDATE api_keys SET user_id = user_id",
-                          "UPDATE api_keys SET expires_at = NULL"}) {
+                          "UPDATE api_keys SET expires_at = NULL",
+                          "UPDATE outbox SET recipient = recipient",
+                          "UPDATE pending_signups SET email = email"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

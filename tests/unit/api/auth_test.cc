@@ -48,6 +48,7 @@ struct Fixture : Database {
             authenticator,
             tokens,
             mfa,
+            mail,
             audit,
             clock,
             random,
@@ -66,6 +67,7 @@ struct Fixture : Database {
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
   Mfa mfa{{pool, keyring, system_kek, audit, tokens, clock, random}};
+  Mail mail{{}, {keyring, system_kek, clock, random}};
   std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, false}, Parts()));
 };
 

@@ -119,8 +119,9 @@ struct Fixture : Database {
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
   Mfa mfa{{pool, keyring, system_kek, audit, tokens, clock, random}};
-  std::unique_ptr<Auth> auth =
-      Must(Auth::Create({kCost, false}, {pool, keyring, authenticator, tokens, mfa, audit, clock, random}));
+  Mail mail{{}, {keyring, system_kek, clock, random}};
+  std::unique_ptr<Auth> auth = Must(
+      Auth::Create({kCost, false}, {pool, keyring, authenticator, tokens, mfa, mail, audit, clock, random}));
   Principal ann = SignUp("ann@example.org");
   std::string secret;  // base32
   std::vector<std::string> recovery;

@@ -7,14 +7,20 @@
 using namespace claviger;
 using namespace claviger::crypto;
 
+namespace {
+
+constexpr const char* kEmail = "ann.marlowe@example.org";
+
+}  // namespace
+
 TEST_CASE("Good passwords pass the strict rule") {
   for (const char* password : {"YourSecurePassword123!", "D3mo!Passw0rd#x7", "aB3 aB3 aB3 aB3",
                                "Gr\xC3\xBC\xC3\x9F"
                                "e-aus-K0ln",
                                "Tr0ub4dor&3xyz!"}) {
     CAPTURE(password);
-    CHECK(CheckPasswordRules(password, true));
-    CHECK(CheckPasswordRules(password, false));
+    CHECK(CheckPasswordRules(password, kEmail, true));
+    CHECK(CheckPasswordRules(password, kEmail, false));
   }
 }
 
@@ -34,11 +40,11 @@ TEST_CASE("The strict rule names what is missing or repeated") {
   };
   for (const auto& [password, reason] : cases) {
     CAPTURE(password);
-    const auto status = CheckPasswordRules(password, true);
+    const auto status = CheckPasswordRules(password, kEmail, true);
     REQUIRE_FALSE(status);
     CHECK(status.error().kind == ErrorKind::kInvalid);
     CHECK(status.error().detail == reason);
-    CHECK(CheckPasswordRules(password, false));
+    CHECK(CheckPasswordRules(password, kEmail, false));
   }
 }
 
@@ -46,19 +52,19 @@ TEST_CASE("Runs count only within one class and one direction") {
   for (const char* password :
        {"Zig-1232123-zag", "Wrap-890-xyza-1", "Mixed-9ab:12;Q-", "Same-bytes-\xC3\xA9\xC3\xA8\xC3\xAA-1"}) {
     CAPTURE(password);
-    CHECK(CheckPasswordRules(password, true));
+    CHECK(CheckPasswordRules(password, kEmail, true));
   }
 }
 
 TEST_CASE("Length and encoding are checked in both modes") {
   for (const bool strict : {false, true}) {
-    CHECK(CheckPasswordRules("Sh0rt-words", strict).error().kind == ErrorKind::kInvalid);
-    CHECK(CheckPasswordRules("", strict).error().kind == ErrorKind::kInvalid);
+    CHECK(CheckPasswordRules("Sh0rt-words", kEmail, strict).error().kind == ErrorKind::kInvalid);
+    CHECK(CheckPasswordRules("", kEmail, strict).error().kind == ErrorKind::kInvalid);
     std::string longest;
     while (longest.size() < 1024) longest += "aB3-";
-    CHECK(CheckPasswordRules(longest, strict));
-    CHECK(CheckPasswordRules(longest + "!", strict).error().kind == ErrorKind::kInvalid);
-    CHECK(CheckPasswordRules("Invalid-Utf8-\xC3", strict).error().kind == ErrorKind::kInvalid);
+    CHECK(CheckPasswordRules(longest, kEmail, strict));
+    CHECK(CheckPasswordRules(longest + "!", kEmail, strict).error().kind == ErrorKind::kInvalid);
+    CHECK(CheckPasswordRules("Invalid-Utf8-\xC3", kEmail, strict).error().kind == ErrorKind::kInvalid);
   }
 }
 
@@ -67,9 +73,37 @@ TEST_CASE("The commonest long passwords are refused in any letter case and in bo
        {"password1234", "PassWord1234", "123456789012", "qwertyuiopas", "changeme1234", "P@ssw0rd1234"}) {
     CAPTURE(password);
     CHECK(IsCommonPassword(password));
-    CHECK_FALSE(CheckPasswordRules(password, false));
-    CHECK_FALSE(CheckPasswordRules(password, true));
+    CHECK_FALSE(CheckPasswordRules(password, kEmail, false));
+    CHECK_FALSE(CheckPasswordRules(password, kEmail, true));
   }
   CHECK_FALSE(IsCommonPassword("password12345678"));
   CHECK_FALSE(IsCommonPassword("password123"));
+}
+
+TEST_CASE("Characters are counted, not bytes") {
+  const std::string four = "\xF0\x9F\x94\x91";  // one character of four bytes
+  std::string text;
+  for (int i = 0; i < 11; ++i) text += four;
+  CHECK_FALSE(CheckPasswordRules(text, kEmail, false));
+  CHECK(CheckPasswordRules(text + four, kEmail, false));
+}
+
+TEST_CASE("Common words in disguise and words of one's own address are refused in both modes") {
+  for (const char* password : {"Password2026!", "P@$$w0rd2026!!", "passwordpassword!", "Welcome-Admin1",
+                               "12345password12345", "Claviger2026!", "Qwerty-Letmein-1",
+                               "ann.marlowe@example.org", "Marlowe-2026!", "M4rl0we-Ex4mple!"}) {
+    CAPTURE(password);
+    CHECK_FALSE(CheckPasswordRules(password, kEmail, false));
+    CHECK_FALSE(CheckPasswordRules(password, kEmail, true));
+  }
+}
+
+TEST_CASE("A common word does not spoil a password that has enough besides") {
+  for (const char* password : {"YourSecurePassword123!", "password-of-the-lighthouse",
+                               "Marlowe-walks-by-night-7", "84619273-password"}) {
+    CAPTURE(password);
+    CHECK(CheckPasswordRules(password, kEmail, false));
+  }
+  CHECK(CheckPasswordRules("Marlowe-2026!", "bob@example.com", false));
+  CHECK(CheckPasswordRules("Marlowe-2026!", "", false));
 }

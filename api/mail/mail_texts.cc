@@ -1,0 +1,72 @@
+#include "api/mail/mail_texts.h"
+
+#include <fmt/format.h>
+
+namespace claviger::api {
+namespace {
+
+// "2026-03-01 12:00 UTC"
+std::string Minute(Time time) {
+  const std::string text = FormatTime(time);
+  return text.substr(0, 10) + " " + text.substr(11, 5) + " UTC";
+}
+
+std::string Asker(const http::ClientAddress& asker, Time now) {
+  const std::string from = asker.ip ? asker.ip->ToString() : "the server's own machine";
+  return fmt::format("on {} from {}", Minute(now), from);
+}
+
+}  // namespace
+
+MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, const http::ClientAddress& asker,
+                            Time now) {
+  return {"Confirm your e-mail address",
+          fmt::format("Somebody, {},\n"
+                      "asked for an account with this address at\n"
+                      "{}\n"
+                      "\n"
+                      "If it was you, run within 24 hours\n"
+                      "\n"
+                      "    claviger --url {} verify-email\n"
+                      "\n"
+                      "and give it this code:\n"
+                      "\n"
+                      "    {}\n"
+                      "\n"
+                      "If it was not you, do nothing: whoever asked also chose the password, and\n"
+                      "without the code there will be no account.\n",
+                      Asker(asker, now), url, url, token.Text())};
+}
+
+MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now) {
+  return {"You already have an account",
+          fmt::format("Somebody, {},\n"
+                      "asked for an account with this address at\n"
+                      "{}\n"
+                      "\n"
+                      "The address has an account already, and nothing was changed. If it was you, log\n"
+                      "in with the password that you have. If it was not you, there is nothing to do.\n",
+                      Asker(asker, now), url)};
+}
+
+MailText WelcomeMail(std::string_view url, std::string_view email) {
+  return {"Welcome", fmt::format("Your account {} at\n"
+                                 "{}\n"
+                                 "is ready.\n"
+                                 "\n"
+                                 "A second factor protects it better than the password alone:\n"
+                                 "\n"
+                                 "    claviger mfa setup\n",
+                                 email, url)};
+}
+
+MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now) {
+  return {"Your password was changed", fmt::format("The password of your account {} at\n"
+                                                   "{}\n"
+                                                   "was changed on {}. All sessions have ended.\n"
+                                                   "\n"
+                                                   "If it was not you, tell your administrator at once.\n",
+                                                   email, url, Minute(now))};
+}
+
+}  // namespace claviger::api

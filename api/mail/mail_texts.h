@@ -1,0 +1,18 @@
+#pragma once
+// What the daemon writes to people. No text that anybody else chose is ever in it, but for addresses: else a
+// stranger could have this installation send their words to any address.
+
+#include "api/http/client_address.h"
+#include "api/mail/mail_message.h"
+#include "base/secret_bytes.h"
+
+namespace claviger::api {
+
+// `url`: where people reach the installation.
+MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, const http::ClientAddress& asker,
+                            Time now);
+MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now);
+MailText WelcomeMail(std::string_view url, std::string_view email);
+MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now);
+
+}  // namespace claviger::api

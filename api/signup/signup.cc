@@ -1,0 +1,104 @@
+#include "api/signup/signup.h"
+
+#include "api/auth/auth_store.h"
+#include "api/signup/signup_store.h"
+#include "crypto/credential.h"
+
+namespace claviger::api {
+namespace {
+
+constexpr std::string_view kTokenPrefix = "vfy_";
+constexpr std::string_view kTokenPurpose = "claviger/verify-email/1";
+constexpr std::chrono::hours kLifetime{24};
+
+// The refusal's reason is for the audit log alone.
+Error DeadToken(AuditDraft& audit, std::string reason) {
+  audit.AddDetail("reason", reason);
+  return MakeError(ErrorKind::kInvalid, "The code is unknown, used or expired", std::move(reason));
+}
+
+}  // namespace
+
+Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit) {
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
+  signup_store::Pending pending{request.email, request.display_name, {}};
+  TRY(pending.password_hash, crypto::HashPassword(config_.argon2, parts_.random, request.password));
+  const SecretBytes token = crypto::NewCredential(kTokenPrefix, parts_.random);
+  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
+  std::optional<auth_store::Credentials> account;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(account, auth_store::FindByEmail(*lease, request.email));
+  }
+  const Time now = parts_.clock.Now();
+  TRY(const auto mail,
+      parts_.mail.Prepare(request.email, account
+                                             ? AlreadyRegisteredMail(parts_.mail.url(), client, now)
+                                             : ConfirmAddressMail(parts_.mail.url(), token, client, now)));
+  // The attempt belongs to the log of the account's organisation, though nobody has proven anything.
+  if (account) {
+    audit.SetActor("anonymous", "", account->org);
+    audit.SetResource("user", account->id.ToString());
+  }
+
+  TRY(auto lease, parts_.pool.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool room, signup_store::HasRoom(*lease, kMaxPending));
+  if (!room) return Unavailable("too many signups are pending");
+  TRY(const bool put, signup_store::Put(*lease, pending, mac, now, now + kLifetime, kMailsPerHour));
+  if (put) {
+    TRY(const bool posted, parts_.mail.Post(*lease, mail));
+    if (!posted) return Unavailable("the outbox is full");
+  } else {
+    audit.AddDetail("reason", "too many mails");
+  }
+  TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, put ? "success" : "denied")));
+  TRYV(transaction.Commit());
+  audit.MarkCommitted();
+  return Ok();
+}
+
+Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit) {
+  if (!crypto::HasCredentialForm(kTokenPrefix, token.Text())) return DeadToken(audit, "malformed token");
+  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
+  const Time now = parts_.clock.Now();
+  std::optional<signup_store::Pending> pending;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(pending, signup_store::Find(*lease, mac, now));
+  }
+  if (!pending) return DeadToken(audit, "unknown or expired token");
+  auth_store::NewUser user;
+  user.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
+  user.id = UserId{NewUuidV7(parts_.clock, parts_.random)};
+  user.email = pending->email;
+  user.display_name = pending->display_name;
+  user.password_hash = pending->password_hash;
+  user.email_verified = true;
+  user.tokens_valid_from = std::chrono::floor<std::chrono::seconds>(now);
+  user.created_at = now;
+  TRY(auto first_token, parts_.tokens.Issue(user.org, user.id, now, user.tokens_valid_from));
+  TRY(const auto welcome, parts_.mail.Prepare(user.email, WelcomeMail(parts_.mail.url(), user.email)));
+
+  AuditDraft success = audit;
+  success.SetActor("user", user.id.ToString(), user.org);
+  success.SetResource("user", user.id.ToString());
+  TRY(auto lease, parts_.pool.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool taken, signup_store::Take(*lease, mac, now));
+  if (!taken) return DeadToken(audit, "token used meanwhile");
+  TRYV(lease->Run(auth_store::InsertOrg(user.org, user.display_name, now)));
+  const auto inserted = lease->Run(auth_store::InsertOwner(user));
+  if (!inserted.has_value()) {
+    if (inserted.error().kind == ErrorKind::kConflict) return DeadToken(audit, "the address has an account");
+    return inserted.as_failure();
+  }
+  TRY(const bool posted, parts_.mail.Post(*lease, welcome));
+  if (!posted) success.AddDetail("mail", "outbox full");
+  TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));
+  TRYV(transaction.Commit());
+  audit.MarkCommitted();
+  return first_token;
+}
+
+}  // namespace claviger::api

@@ -1,0 +1,62 @@
+#pragma once
+// Signup by mail: an account begins with the proof that its address is the person's.
+//
+// The life of a signup: asking for an account makes no account but a row that waits, and a mail with a token
+// whose HMAC the row holds. The token makes organisation and account, once and within a day. Asking again
+// sends a new token in place of the old one, three times an hour for an address at most.
+//
+// Asking never tells whether an address has an account: the answer is the same, and so is the work, which
+// ends in one hash, one row and one mail. To an address that has an account the mail says so, and the row's
+// token is sent to nobody.
+
+#include <vector>
+
+#include "api/audit/audit_log.h"
+#include "api/auth/auth_wire.h"
+#include "api/auth/token_issuer.h"
+#include "api/mail/mail.h"
+#include "api/routes.h"
+#include "api/signup/signup_wire.h"
+#include "crypto/keyring.h"
+#include "crypto/password.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+struct SignupConfig {
+  crypto::Argon2Cost argon2;
+  bool password_strict = false;
+};
+
+class Signups {
+ public:
+  static constexpr int32_t kMailsPerHour = 3;
+  static constexpr int64_t kMaxPending = 100'000;
+
+  struct Parts {
+    schema::Pool& pool;
+    crypto::Keyring& keyring;
+    Mail& mail;
+    const TokenIssuer& tokens;
+    const AuditLog& audit;
+    const Clock& clock;
+    Random& random;
+  };
+  Signups(SignupConfig config, const Parts& parts) : config_(config), parts_(parts) {}
+
+  // kInvalid for a weak password, kUnavailable if too many signups or mails wait.
+  Status Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit);
+  // The account's first token. kInvalid for a token that is unknown, used or expired.
+  Result<AccessToken> Verify(const SecretBytes& token, AuditDraft& audit);
+
+ private:
+  const SignupConfig config_;
+  const Parts parts_;
+};
+
+// signup, in place of the one that makes accounts at once.
+Handler SignupByMail(Signups& signups);
+// verifyEmail. `signups` must outlive the table.
+std::vector<Route> SignupRoutes(Signups& signups);
+
+}  // namespace claviger::api

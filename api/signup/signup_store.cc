@@ -1,0 +1,55 @@
+#include "api/signup/signup_store.h"
+
+namespace claviger::api::signup_store {
+namespace {
+
+using schema::Statement;
+
+constexpr Statement kHasRoom = {
+    "signup_has_room", "SELECT count(*) < $1 FROM (SELECT FROM pending_signups LIMIT $1) pending", true};
+
+// $7 is an hour ago: what began before it is over, and a new hour begins.
+constexpr Statement kPut = {
+    "signup_put",
+    "INSERT INTO pending_signups (email, display_name, password_hash, mac, expires_at, hour_began)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT (email) DO UPDATE SET display_name = $2, password_hash = $3, mac = $4, expires_at = $5,"
+    "   hour_mails = CASE WHEN pending_signups.hour_began <= $7 THEN 1"
+    "                     ELSE pending_signups.hour_mails + 1 END,"
+    "   hour_began = CASE WHEN pending_signups.hour_began <= $7 THEN $6"
+    "                     ELSE pending_signups.hour_began END"
+    " WHERE pending_signups.hour_began <= $7 OR pending_signups.hour_mails < $8"};
+
+constexpr Statement kFind = {"signup_find",
+                             "SELECT email, display_name, password_hash FROM pending_signups"
+                             " WHERE mac = $1 AND expires_at > $2",
+                             true};
+
+constexpr Statement kTake = {"signup_take", "DELETE FROM pending_signups WHERE mac = $1 AND expires_at > $2"};
+
+}  // namespace
+
+Result<bool> HasRoom(schema::Connection& connection, int64_t limit) {
+  TRY(const auto rows, connection.Run(kHasRoom, {limit}));
+  return rows.Bool(0, 0);
+}
+
+Result<bool> Put(schema::Connection& connection, const Pending& signup, ByteView mac, Time now,
+                 Time expires_at, int32_t hour_limit) {
+  TRY(const auto rows, connection.Run(kPut, {signup.email, signup.display_name, signup.password_hash, mac,
+                                             expires_at, now, now - std::chrono::hours(1), hour_limit}));
+  return rows.affected() == 1;
+}
+
+Result<std::optional<Pending>> Find(schema::Connection& connection, ByteView mac, Time now) {
+  TRY(const auto rows, connection.Run(kFind, {mac, now}));
+  if (rows.empty()) return std::nullopt;
+  return Pending{std::string(rows.Text(0, 0)), std::string(rows.Text(0, 1)), std::string(rows.Text(0, 2))};
+}
+
+Result<bool> Take(schema::Connection& connection, ByteView mac, Time now) {
+  TRY(const auto rows, connection.Run(kTake, {mac, now}));
+  return rows.affected() == 1;
+}
+
+}  // namespace claviger::api::signup_store

@@ -1,0 +1,168 @@
+"""signup by mail, verifyEmail, and what people are told by mail."""
+
+import json
+import re
+import secrets
+
+import pytest
+from support.mail import MailServer
+
+PASSWORD = "Gr0und-Water-Runs-Deep!"
+NEW_PASSWORD = "Still-Water-Runs-Deeper-7!"
+DEAD = "The code is unknown, used or expired"
+
+
+@pytest.fixture(scope="module")
+def mail(installation):
+    server = MailServer(installation)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def mailing(installation, mail):
+    """A daemon whose signup is by mail."""
+    node = installation.daemon("mailing", **mail.settings(installation.directory))
+    yield node
+    assert node.stop() == 0, node.log_text()[-3000:]
+
+
+@pytest.fixture
+def address():
+    return f"{secrets.token_hex(8)}@example.org"
+
+
+def ask(node, email, password=PASSWORD, **members):
+    return node.api().post("/v1/auth/signup", json={"email": email, "password": password, **members})
+
+
+def verify(node, token):
+    return node.api().post("/v1/auth/verify-email", json={"token": token})
+
+
+def login(node, email, password=PASSWORD):
+    return node.api().post("/v1/auth/token", json={"email": email, "password": password})
+
+
+def test_an_account_begins_with_the_code_of_the_mail(mailing, mail, address):
+    response = ask(mailing, address.upper(), display_name="Ann")
+    assert response.status_code == 200
+    assert set(response.json()) == {"email", "message"} and response.json()["email"] == address
+    assert login(mailing, address).status_code == 401
+
+    answer = verify(mailing, mail.token(address))
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
+    me = mailing.api(answer.json()["access_token"]).get("/v1/auth/me").json()
+    assert (me["email"], me["display_name"], me["role"], me["email_verified"]) == (address, "Ann", "owner", True)
+    assert login(mailing, address).status_code == 200
+    assert "is ready" in mail.wait_for(address, 2).get_payload()
+
+
+def test_the_mail_is_correct_and_says_who_asked(mailing, mail, address):
+    ask(mailing, address, display_name="Visit http://evil.example now")
+    message = mail.wait_for(address)
+    assert message["To"] == f"<{address}>" and message["From"] == "Claviger <vault@example.org>"
+    assert message["Auto-Submitted"] == "auto-generated" and message["Message-ID"].endswith("@example.org>")
+    assert not message.defects
+    text = message.get_payload()
+    assert "127.0.0.1" in text and "https://vault.example.org" in text and "evil" not in text
+
+
+def test_a_code_counts_once(mailing, mail, address):
+    ask(mailing, address)
+    token = mail.token(address)
+    assert verify(mailing, token).status_code == 200
+    again = verify(mailing, token)
+    assert (again.status_code, again.json()["detail"]) == (400, DEAD)
+
+
+@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": None}, {"token": 7}, {"token": ["x"]},
+                                  {"token": "x" * 257}, [], "x"], ids=lambda body: json.dumps(body)[:30])
+def test_what_is_no_code(mailing, body):
+    assert mailing.api().post("/v1/auth/verify-email", json=body).status_code == 400
+
+
+@pytest.mark.parametrize("token", ["x", "vfy_", "vfy_" + "A" * 43, "mfa_" + "A" * 43, "vfy_" + "A" * 42 + "\n"], ids=repr)
+def test_an_unknown_code_gets_one_answer(mailing, token):
+    answer = verify(mailing, token)
+    assert (answer.status_code, answer.json()["detail"]) == (400, DEAD)
+
+
+def test_an_expired_code_gets_the_same_answer(mailing, mail, address):
+    ask(mailing, address)
+    token = mail.token(address)
+    mailing.psql_owner(f"UPDATE pending_signups SET expires_at = now() WHERE email = '{address}'")
+    answer = verify(mailing, token)
+    assert (answer.status_code, answer.json()["detail"]) == (400, DEAD)
+
+
+def test_asking_again_makes_the_older_code_void(mailing, mail, address):
+    ask(mailing, address)
+    first = mail.token(address)
+    ask(mailing, address, NEW_PASSWORD)
+    second = mail.token(address, 2)
+    assert verify(mailing, first).status_code == 400
+    assert verify(mailing, second).status_code == 200
+    assert login(mailing, address, NEW_PASSWORD).status_code == 200
+
+
+def test_an_address_gets_three_mails_an_hour(mailing, mail, address):
+    answers = [ask(mailing, address) for _ in range(5)]
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert mailing.psql_owner(f"SELECT hour_mails FROM pending_signups WHERE email = '{address}'") == [(3,)]
+    assert verify(mailing, mail.token(address, 3)).status_code == 200
+
+
+def test_a_known_address_gets_the_same_answer_and_another_mail(mailing, mail, address):
+    ask(mailing, address)
+    assert verify(mailing, mail.token(address)).status_code == 200
+    mail.wait_for(address, 2)
+    known, unknown = ask(mailing, address, NEW_PASSWORD), ask(mailing, "x" + address, NEW_PASSWORD)
+    assert (known.status_code, known.content) == (unknown.status_code, unknown.content.replace(b"x" + address.encode(),
+                                                                                              address.encode()))
+    headers = [{name.lower() for name in answer.headers} for answer in (known, unknown)]
+    assert headers[0] == headers[1]
+    assert "already" in mail.wait_for(address, 3)["Subject"]
+    assert login(mailing, address, NEW_PASSWORD).status_code == 401
+    assert login(mailing, address).status_code == 200
+
+
+def test_both_are_recorded_alike_but_for_whose_log_they_are_in(mailing, mail, address):
+    ask(mailing, address)
+    assert verify(mailing, mail.token(address)).status_code == 200
+    ask(mailing, address)
+    rows = mailing.psql_owner(
+        "SELECT e.action, e.outcome, e.actor_type FROM audit_events e JOIN users u ON u.org_id = e.org_id"
+        f" WHERE u.email = '{address}' ORDER BY e.id")
+    assert rows == [("auth.verify_email", "success", "user"), ("auth.signup", "success", "anonymous")]
+
+
+@pytest.mark.parametrize("email", ["a@b.c\r\nBcc: eve@example.org", "a@b.c\nX: y", "a@b.c>", "<a@b.c>", "a@b.c, d@e.f",
+                                   "a b@c.d", "\"a\"@b.c", "a@b.c\x00", "a@b.c%0d%0aBcc:x"], ids=repr)
+def test_no_header_comes_in_by_an_address(mailing, mail, email):
+    before = mail.attempts
+    assert ask(mailing, email).status_code == 400
+    assert mailing.psql_owner("SELECT count(*) FROM pending_signups WHERE email LIKE '%eve%' OR email LIKE '%bcc%'") == [(0,)]
+    assert mail.attempts == before
+
+
+def test_a_weak_password_gets_no_mail(mailing, address):
+    assert ask(mailing, address, "short").status_code == 400
+    assert mailing.psql_owner(f"SELECT count(*) FROM pending_signups WHERE email = '{address}'") == [(0,)]
+
+
+def test_a_change_of_password_is_told(mailing, mail, address):
+    ask(mailing, address)
+    token = verify(mailing, mail.token(address)).json()["access_token"]
+    mail.wait_for(address, 2)
+    changed = mailing.api(token).post("/v1/auth/change-password",
+                                      json={"current_password": PASSWORD, "new_password": NEW_PASSWORD})
+    assert changed.status_code == 200
+    told = mail.wait_for(address, 3)
+    assert told["Subject"] == "Your password was changed"
+    assert not re.search(re.escape(PASSWORD) + "|" + re.escape(NEW_PASSWORD), told.as_string())
+
+
+def test_where_signup_is_not_by_mail_no_code_is_known(api):
+    assert api.post("/v1/auth/verify-email", json={"token": "vfy_" + "A" * 43}).status_code == 400
