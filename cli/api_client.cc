@@ -115,6 +115,10 @@ Result<Json> ApiClient::Post(std::string target, const Json& body) {
   return Call("POST", std::move(target), text);
 }
 
+Result<Json> ApiClient::Patch(std::string target, const Json& body) {
+  return Call("PATCH", std::move(target), api::DumpJson(body));
+}
+
 Result<Json> ApiClient::PostText(std::string target, std::string_view body) {
   return Call("POST", std::move(target), body);
 }

@@ -24,6 +24,7 @@ class ApiClient {
   // kTooLarge beyond 1000 pages or 256 MiB. Pages are read from the same path of the same server only.
   Result<Json> GetList(std::string target, const char* name);
   Result<Json> Post(std::string target, const Json& body);
+  Result<Json> Patch(std::string target, const Json& body);
   // For secrets: their JSON text stays in memory that is wiped.
   Result<SecretBytes> GetText(std::string target) { return Send("GET", std::move(target), {}); }
   Result<Json> PostText(std::string target, std::string_view body);

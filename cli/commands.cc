@@ -17,6 +17,7 @@ void AddVault(CLI::App& app, Action& chosen);
 void AddSecret(CLI::App& app, Action& chosen);
 void AddRun(CLI::App& app, Action& chosen);
 void AddAudit(CLI::App& app, Action& chosen);
+void AddOrg(CLI::App& app, Action& chosen);
 void AddIpRule(CLI::App& app, Action& chosen);
 void AddHealth(CLI::App& app, Action& chosen);
 void AddCompletion(CLI::App& app, Action& chosen);
@@ -24,10 +25,10 @@ void AddVersion(CLI::App& app, Action& chosen);
 
 std::span<const Command> Commands() {
   static constexpr std::array kCommands = {
-      Command{AddSignup}, Command{AddVerifyEmail}, Command{AddLogin},   Command{AddLogout},
-      Command{AddWhoami}, Command{AddMfa},         Command{AddApiKey},  Command{AddVault},
-      Command{AddSecret}, Command{AddRun},         Command{AddAudit},   Command{AddIpRule},
-      Command{AddHealth}, Command{AddCompletion},  Command{AddVersion},
+      Command{AddSignup}, Command{AddVerifyEmail}, Command{AddLogin},      Command{AddLogout},
+      Command{AddWhoami}, Command{AddMfa},         Command{AddApiKey},     Command{AddVault},
+      Command{AddSecret}, Command{AddRun},         Command{AddAudit},      Command{AddOrg},
+      Command{AddIpRule}, Command{AddHealth},      Command{AddCompletion}, Command{AddVersion},
   };
   return kCommands;
 }

@@ -52,6 +52,8 @@ Nouns::Nouns(const NounParts& parts)
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       signups_({parts.config.argon2, parts.config.password_strict},
                {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
+      org_(parts.config.signup == Signup::kMail,
+           {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.clock}),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
@@ -65,6 +67,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::SignupRoutes(signups_));
   Add(all, api::MfaRoutes(mfa_));
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
+  Add(all, api::OrgRoutes(org_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

@@ -13,6 +13,7 @@
 #include "api/ip_rules/ip_rules.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
+#include "api/org/org.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/signup/signup.h"
@@ -61,6 +62,7 @@ class Nouns {
   std::unique_ptr<api::Auth> auth_;
   api::ApiKeys api_keys_;
   api::Signups signups_;
+  api::Org org_;
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::AuditTrail trail_;

@@ -56,7 +56,7 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit
   success.SetResource("user", user.id.ToString());
   TRY(auto lease, pool_.Acquire());
   const auto committed = lease->RunTogether({auth_store::InsertOrg(user.org, user.display_name, now),
-                                             auth_store::InsertOwner(user),
+                                             auth_store::InsertUser(user),
                                              audit_.InsertCall(audit_.Finish(success, "success"))});
   if (!committed.has_value()) {
     if (committed.error().kind != ErrorKind::kConflict) return committed.as_failure();

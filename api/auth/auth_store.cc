@@ -10,11 +10,11 @@ constexpr int64_t kDeleteBatch = 500;
 constexpr Statement kInsertOrg = {"auth_insert_org",
                                   "INSERT INTO orgs (id, name, created_at) VALUES ($1, $2, $3)"};
 
-constexpr Statement kInsertOwner = {
-    "auth_insert_owner",
+constexpr Statement kInsertUser = {
+    "auth_insert_user",
     "INSERT INTO users (org_id, id, email, display_name, role, auth_method, password_hash,"
     "                   email_verified, tokens_valid_from, created_at)"
-    " VALUES ($1, $2, $3, $4, 'owner', 'email', $5, $6, $7, $8)"};
+    " VALUES ($1, $2, $3, $4, $5, 'email', $6, $7, $8, $9)"};
 
 // Without an organisation: who logs in has only an address.
 constexpr Statement kFindByEmail = {
@@ -100,10 +100,10 @@ schema::Connection::Call InsertOrg(const OrgId& org, std::string_view name, Time
   return {kInsertOrg, {org, name, now}};
 }
 
-schema::Connection::Call InsertOwner(const NewUser& user) {
-  return {kInsertOwner,
-          {user.org, user.id, user.email, user.display_name, user.password_hash, user.email_verified,
-           user.tokens_valid_from, user.created_at}};
+schema::Connection::Call InsertUser(const NewUser& user) {
+  return {kInsertUser,
+          {user.org, user.id, user.email, user.display_name, Name(user.role), user.password_hash,
+           user.email_verified, user.tokens_valid_from, user.created_at}};
 }
 
 Result<std::optional<Credentials>> FindByEmail(schema::Connection& connection, std::string_view email) {

@@ -17,13 +17,14 @@ struct NewUser {
   OrgId org;
   std::string email;
   std::string display_name;
+  Role role = Role::kOwner;
   std::string password_hash;
   bool email_verified = false;
   Time tokens_valid_from{};
   Time created_at{};
 };
-// The owner of its organisation. A taken address is a unique violation.
-schema::Connection::Call InsertOwner(const NewUser& user);
+// A taken address is a unique violation.
+schema::Connection::Call InsertUser(const NewUser& user);
 
 struct Credentials {
   UserId id;

@@ -19,7 +19,9 @@ std::string Asker(const http::ClientAddress& asker, Time now) {
 }  // namespace
 
 MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, const http::ClientAddress& asker,
-                            Time now) {
+                            Time now, std::string_view inviter) {
+  const std::string joins =
+      inviter.empty() ? "" : fmt::format("The account will be in the organisation of {}.\n\n", inviter);
   return {"Confirm your e-mail address",
           fmt::format("Somebody, {},\n"
                       "asked for an account with this address at\n"
@@ -33,9 +35,10 @@ MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, cons
                       "\n"
                       "    {}\n"
                       "\n"
+                      "{}"
                       "If it was not you, do nothing: whoever asked also chose the password, and\n"
                       "without the code there will be no account.\n",
-                      Asker(asker, now), url, url, token.Text())};
+                      Asker(asker, now), url, url, token.Text(), joins)};
 }
 
 MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now) {
@@ -47,6 +50,20 @@ MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& 
                       "The address has an account already, and nothing was changed. If it was you, log\n"
                       "in with the password that you have. If it was not you, there is nothing to do.\n",
                       Asker(asker, now), url)};
+}
+
+MailText InvitationMail(std::string_view url, std::string_view inviter, std::string_view email,
+                        std::string_view role) {
+  return {"You are invited", fmt::format("{}\n"
+                                         "invites you to join their organisation as {} at\n"
+                                         "{}\n"
+                                         "\n"
+                                         "To accept, sign up with this address within a week:\n"
+                                         "\n"
+                                         "    claviger --url {} signup --email {}\n"
+                                         "\n"
+                                         "If you do not know them, do nothing.\n",
+                                         inviter, role, url, url, email)};
 }
 
 MailText WelcomeMail(std::string_view url, std::string_view email) {

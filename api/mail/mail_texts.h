@@ -8,9 +8,12 @@
 
 namespace claviger::api {
 
-// `url`: where people reach the installation.
+// `url`: where people reach the installation. `inviter`: whose organisation the account will be in; empty:
+// one of its own.
 MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, const http::ClientAddress& asker,
-                            Time now);
+                            Time now, std::string_view inviter);
+MailText InvitationMail(std::string_view url, std::string_view inviter, std::string_view email,
+                        std::string_view role);
 MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now);
 MailText WelcomeMail(std::string_view url, std::string_view email);
 MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now);

@@ -1,6 +1,7 @@
 #include "api/signup/signup.h"
 
 #include "api/auth/auth_store.h"
+#include "api/org/org_store.h"
 #include "api/signup/signup_store.h"
 #include "crypto/credential.h"
 
@@ -21,20 +22,23 @@ Error DeadToken(AuditDraft& audit, std::string reason) {
 
 Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit) {
   TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
-  signup_store::Pending pending{request.email, request.display_name, {}};
+  signup_store::Pending pending{request.email, request.display_name, {}, {}};
   TRY(pending.password_hash, crypto::HashPassword(config_.argon2, parts_.random, request.password));
   const SecretBytes token = crypto::NewCredential(kTokenPrefix, parts_.random);
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
+  const Time now = parts_.clock.Now();
   std::optional<auth_store::Credentials> account;
+  std::optional<org_store::Offer> offer;
   {
     TRY(auto lease, parts_.pool.Acquire());
     TRY(account, auth_store::FindByEmail(*lease, request.email));
+    TRY(offer, org_store::FindOffer(*lease, request.email, now));
   }
-  const Time now = parts_.clock.Now();
+  if (offer) pending.invited_to = offer->org;
   TRY(const auto mail,
-      parts_.mail.Prepare(request.email, account
-                                             ? AlreadyRegisteredMail(parts_.mail.url(), client, now)
-                                             : ConfirmAddressMail(parts_.mail.url(), token, client, now)));
+      parts_.mail.Prepare(request.email, account ? AlreadyRegisteredMail(parts_.mail.url(), client, now)
+                                                 : ConfirmAddressMail(parts_.mail.url(), token, client, now,
+                                                                      offer ? offer->inviter : "")));
   // The attempt belongs to the log of the account's organisation, though nobody has proven anything.
   if (account) {
     audit.SetActor("anonymous", "", account->org);
@@ -58,6 +62,45 @@ Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& cli
   return Ok();
 }
 
+Result<auth_store::NewUser> Signups::NewUserOf(const signup_store::Pending& pending, Time now) {
+  auth_store::NewUser user;
+  user.id = UserId{NewUuidV7(parts_.clock, parts_.random)};
+  user.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
+  if (pending.invited_to) {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(const bool open, org_store::IsOpen(*lease, *pending.invited_to, pending.email, now));
+    if (open) user.org = *pending.invited_to;
+  }
+  user.email = pending.email;
+  user.display_name = pending.display_name;
+  user.password_hash = pending.password_hash;
+  user.email_verified = true;
+  user.tokens_valid_from = std::chrono::floor<std::chrono::seconds>(now);
+  user.created_at = now;
+  return user;
+}
+
+Status Signups::Admit(schema::Connection& connection, const signup_store::Pending& pending,
+                      auth_store::NewUser user, AuditDraft& audit) {
+  // As everybody who changes invitations: the organisation is locked before them.
+  if (user.org == pending.invited_to) {
+    TRYV(auth_store::LockMembers(connection, user.org));
+  }
+  // Invitations are for addresses without an account: this one's go, whichever organisation it joins.
+  TRY(const auto role, org_store::Accept(connection, user.org, user.email, user.created_at));
+  if (user.org == pending.invited_to) {
+    if (!role) return Unavailable("the invitation was withdrawn meanwhile");
+    user.role = *role;
+    audit.AddDetail("joined_as", Name(*role));
+  } else {
+    TRYV(connection.Run(auth_store::InsertOrg(user.org, user.display_name, user.created_at)));
+  }
+  const auto inserted = connection.Run(auth_store::InsertUser(user));
+  if (inserted.has_value()) return Ok();
+  if (inserted.error().kind == ErrorKind::kConflict) return DeadToken(audit, "the address has an account");
+  return inserted.as_failure();
+}
+
 Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit) {
   if (!crypto::HasCredentialForm(kTokenPrefix, token.Text())) return DeadToken(audit, "malformed token");
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
@@ -68,15 +111,7 @@ Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit)
     TRY(pending, signup_store::Find(*lease, mac, now));
   }
   if (!pending) return DeadToken(audit, "unknown or expired token");
-  auth_store::NewUser user;
-  user.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
-  user.id = UserId{NewUuidV7(parts_.clock, parts_.random)};
-  user.email = pending->email;
-  user.display_name = pending->display_name;
-  user.password_hash = pending->password_hash;
-  user.email_verified = true;
-  user.tokens_valid_from = std::chrono::floor<std::chrono::seconds>(now);
-  user.created_at = now;
+  TRY(const auto user, NewUserOf(*pending, now));
   TRY(auto first_token, parts_.tokens.Issue(user.org, user.id, now, user.tokens_valid_from));
   TRY(const auto welcome, parts_.mail.Prepare(user.email, WelcomeMail(parts_.mail.url(), user.email)));
 
@@ -87,12 +122,7 @@ Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit)
   TRY(auto transaction, lease->Begin());
   TRY(const bool taken, signup_store::Take(*lease, mac, now));
   if (!taken) return DeadToken(audit, "token used meanwhile");
-  TRYV(lease->Run(auth_store::InsertOrg(user.org, user.display_name, now)));
-  const auto inserted = lease->Run(auth_store::InsertOwner(user));
-  if (!inserted.has_value()) {
-    if (inserted.error().kind == ErrorKind::kConflict) return DeadToken(audit, "the address has an account");
-    return inserted.as_failure();
-  }
+  TRYV(Admit(*lease, *pending, user, success));
   TRY(const bool posted, parts_.mail.Post(*lease, welcome));
   if (!posted) success.AddDetail("mail", "outbox full");
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));

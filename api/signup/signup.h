@@ -7,15 +7,18 @@
 //
 // Asking never tells whether an address has an account: the answer is the same, and so is the work, which
 // ends in one hash, one row and one mail. To an address that has an account the mail says so, and the row's
-// token is sent to nobody.
+// token is sent to nobody. An address that was invited (api/org/org.h) joins the organisation that invited it
+// in place of founding one; the mail says whose.
 
 #include <vector>
 
 #include "api/audit/audit_log.h"
+#include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
 #include "api/auth/token_issuer.h"
 #include "api/mail/mail.h"
 #include "api/routes.h"
+#include "api/signup/signup_store.h"
 #include "api/signup/signup_wire.h"
 #include "crypto/keyring.h"
 #include "crypto/password.h"
@@ -50,6 +53,11 @@ class Signups {
   Result<AccessToken> Verify(const SecretBytes& token, AuditDraft& audit);
 
  private:
+  // In the organisation that its mail named, if the invitation is still open, or in one of its own.
+  Result<auth_store::NewUser> NewUserOf(const signup_store::Pending& pending, Time now);
+  Status Admit(schema::Connection& connection, const signup_store::Pending& pending, auth_store::NewUser user,
+               AuditDraft& audit);
+
   const SignupConfig config_;
   const Parts parts_;
 };

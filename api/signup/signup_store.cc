@@ -11,9 +11,11 @@ constexpr Statement kHasRoom = {
 // $7 is an hour ago: what began before it is over, and a new hour begins.
 constexpr Statement kPut = {
     "signup_put",
-    "INSERT INTO pending_signups (email, display_name, password_hash, mac, expires_at, hour_began)"
-    " VALUES ($1, $2, $3, $4, $5, $6)"
+    "INSERT INTO pending_signups (email, display_name, password_hash, mac, expires_at, hour_began, "
+    "invited_to)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $9)"
     " ON CONFLICT (email) DO UPDATE SET display_name = $2, password_hash = $3, mac = $4, expires_at = $5,"
+    "   invited_to = $9,"
     "   hour_mails = CASE WHEN pending_signups.hour_began <= $7 THEN 1"
     "                     ELSE pending_signups.hour_mails + 1 END,"
     "   hour_began = CASE WHEN pending_signups.hour_began <= $7 THEN $6"
@@ -21,7 +23,7 @@ constexpr Statement kPut = {
     " WHERE pending_signups.hour_began <= $7 OR pending_signups.hour_mails < $8"};
 
 constexpr Statement kFind = {"signup_find",
-                             "SELECT email, display_name, password_hash FROM pending_signups"
+                             "SELECT email, display_name, password_hash, invited_to FROM pending_signups"
                              " WHERE mac = $1 AND expires_at > $2",
                              true};
 
@@ -36,15 +38,21 @@ Result<bool> HasRoom(schema::Connection& connection, int64_t limit) {
 
 Result<bool> Put(schema::Connection& connection, const Pending& signup, ByteView mac, Time now,
                  Time expires_at, int32_t hour_limit) {
-  TRY(const auto rows, connection.Run(kPut, {signup.email, signup.display_name, signup.password_hash, mac,
-                                             expires_at, now, now - std::chrono::hours(1), hour_limit}));
+  std::optional<Uuid> invited_to;
+  if (signup.invited_to) invited_to = signup.invited_to->uuid;
+  TRY(const auto rows,
+      connection.Run(kPut, {signup.email, signup.display_name, signup.password_hash, mac, expires_at, now,
+                            now - std::chrono::hours(1), hour_limit, invited_to}));
   return rows.affected() == 1;
 }
 
 Result<std::optional<Pending>> Find(schema::Connection& connection, ByteView mac, Time now) {
   TRY(const auto rows, connection.Run(kFind, {mac, now}));
   if (rows.empty()) return std::nullopt;
-  return Pending{std::string(rows.Text(0, 0)), std::string(rows.Text(0, 1)), std::string(rows.Text(0, 2))};
+  Pending signup{
+      std::string(rows.Text(0, 0)), std::string(rows.Text(0, 1)), std::string(rows.Text(0, 2)), {}};
+  if (!rows.IsNull(0, 3)) signup.invited_to = rows.IdAt<OrgId>(0, 3);
+  return signup;
 }
 
 Result<bool> Take(schema::Connection& connection, ByteView mac, Time now) {

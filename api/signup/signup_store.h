@@ -13,6 +13,7 @@ struct Pending {
   std::string email;
   std::string display_name;
   std::string password_hash;
+  std::optional<OrgId> invited_to;  // the organisation that the mail named
 };
 
 Result<bool> HasRoom(schema::Connection& connection, int64_t limit);

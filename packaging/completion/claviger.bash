@@ -19,7 +19,7 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | vault | secret | audit | ip-rule) ;;
+        mfa | api-key | vault | secret | audit | org | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
@@ -28,7 +28,7 @@ _claviger_options() {
         'api-key create') echo --scope --expires-at --expires-in ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'api-key revoke' | 'ip-rule remove') echo --yes ;;
+        'vault delete' | 'secret delete' | 'api-key revoke' | 'org remove' | 'ip-rule remove') echo --yes ;;
         'secret put')
             echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
             ;;
@@ -38,6 +38,7 @@ _claviger_options() {
         'audit list') echo --resource-id --actor-id --action --from --to --limit --offset ;;
         'audit export' | 'audit key') echo --file ;;
         'audit verify') echo --public-key --org --expect-checkpoint ;;
+        'org invite') echo --role ;;
         'ip-rule add') echo --applies-to --label ;;
         health) echo --hsm ;;
     esac
@@ -46,12 +47,13 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key vault secret run audit ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key vault secret run audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         vault) echo create list show delete ;;
         secret) echo put get list describe delete ;;
         audit) echo list export verify key ;;
+        org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
         completion) echo bash zsh fish ;;
     esac
@@ -84,6 +86,7 @@ _claviger_value() {
     local typed=$2
     case $1 in
         --output) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$typed") ;;
+        --role) mapfile -t COMPREPLY < <(compgen -W 'owner admin member' -- "$typed") ;;
         --applies-to) mapfile -t COMPREPLY < <(compgen -W 'all users agents' -- "$typed") ;;
         --type)
             mapfile -t COMPREPLY < <(compgen -W \
@@ -110,6 +113,7 @@ _claviger_argument() {
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')
             _claviger_offer "$typed" < <(_claviger_ask secret list --paths-only -- "${arguments[0]}")
             ;;
+        'org role:1') mapfile -t COMPREPLY < <(compgen -W 'owner admin member' -- "$typed") ;;
         'ip-rule add:0') mapfile -t COMPREPLY < <(compgen -W 'allow deny block' -- "$typed") ;;
         'audit verify:0')
             compopt -o filenames 2>/dev/null

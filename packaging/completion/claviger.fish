@@ -60,6 +60,7 @@ complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
 complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
+complete -c claviger -n '__claviger_at -n 0' -a org -d 'Manage the people of the organisation'
 complete -c claviger -n '__claviger_at -n 0' -a ip-rule -d 'Say from which addresses one may come'
 complete -c claviger -n '__claviger_at -n 0' -a health -d 'Ask the server how it is'
 complete -c claviger -n '__claviger_at -n 0' -a completion -d 'Print a completion script'
@@ -134,6 +135,11 @@ complete -c claviger -n '__claviger_at audit verify' -F
 complete -c claviger -n '__claviger_at audit verify' -l public-key -r -F -d 'PEM file or JWK set'
 complete -c claviger -n '__claviger_at audit verify' -l org -x -d 'Organisation the export must be of'
 complete -c claviger -n '__claviger_at audit verify' -l expect-checkpoint -x -d 'NUMBER:HASH it must contain'
+
+complete -c claviger -n '__claviger_at -n 0 org' -a 'members invite role remove'
+complete -c claviger -n '__claviger_at org invite' -l role -x -a 'owner admin member' -d 'Of the new member'
+complete -c claviger -n '__claviger_at -n 1 org role' -a 'owner admin member'
+complete -c claviger -n '__claviger_at org remove' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at -n 0 ip-rule' -a 'list add remove'
 complete -c claviger -n '__claviger_at -n 0 ip-rule add' -a 'allow deny block'

@@ -21,6 +21,8 @@ COMMANDS = {
     "run": "claviger-run",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
     "audit verify": "claviger-audit", "audit key": "claviger-audit",
+    "org": "claviger-org", "org members": "claviger-org", "org invite": "claviger-org", "org role": "claviger-org",
+    "org remove": "claviger-org",
     "ip-rule": "claviger-ip-rule", "ip-rule list": "claviger-ip-rule", "ip-rule add": "claviger-ip-rule",
     "ip-rule remove": "claviger-ip-rule",
     "health": "claviger-health",

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import wait
+from support.people import join
 from support.totp import Factor
 
 
@@ -152,3 +153,31 @@ def test_an_ip_rule_holds_on_the_other_node(own_installation):
     answers(first, 200)
     for node in (first, second):
         node.kill9()
+
+
+def test_who_is_removed_is_nobody_on_the_other_node(nodes):
+    owner, colleague = nodes[0].api().signup(), nodes[0].api().signup()
+    member = join(nodes[0], colleague, owner)
+    key = member.post("/v1/auth/api-keys", json={"name": "key"}).json()["api_key"]
+    for credential in (member.token, key):
+        wait.until(lambda: nodes[1].api(credential).get("/v1/vaults").status_code == 200, "the second node to serve")
+    assert owner.delete(f"/v1/org/members/{member.get('/v1/auth/me').json()['id']}").status_code == 204
+    for credential in (member.token, key):
+        wait.until(lambda: nodes[1].api(credential).get("/v1/vaults").status_code == 401,
+                   "the second node to refuse", timeout=SOON)
+
+
+def test_another_role_holds_on_the_other_node(nodes):
+    owner, colleague = nodes[0].api().signup(), nodes[0].api().signup()
+    member = join(nodes[0], colleague, owner, "admin")
+    user = member.get("/v1/auth/me").json()["id"]
+
+    def answers(status):
+        # There is no such rule; only who may remove rules is told so.
+        rule = f"/v1/security/ip-rules/{user}"
+        wait.until(lambda: nodes[1].api(member.token).delete(rule).status_code == status,
+                   f"the second node to answer {status}", timeout=SOON)
+
+    answers(404)
+    assert owner.patch(f"/v1/org/members/{user}", json={"role": "member"}).status_code == 200
+    answers(403)

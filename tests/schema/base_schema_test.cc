@@ -146,7 +146,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE api_keys SET user_id = user_id",
                           "UPDATE api_keys SET expires_at = NULL",
                           "UPDATE outbox SET recipient = recipient",
-                          "UPDATE pending_signups SET email = email"}) {
+                          "UPDATE pending_signups SET email = email",
+                          "UPDATE invitations SET email = email"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

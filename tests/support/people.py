@@ -1,4 +1,4 @@
-"""Further members of an organisation. There is no invitation yet, so the database is told directly."""
+"""Further members of an organisation. An invitation takes two mails, so the database is told directly."""
 
 
 def join(daemon, newcomer, host, role="member"):

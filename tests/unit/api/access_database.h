@@ -27,7 +27,7 @@ struct Database {
         "secret_versions, "
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
-        "mfa_challenges, outbox, pending_signups");
+        "mfa_challenges, outbox, pending_signups, invitations");
   }
 
   // Runs one statement as the owner of the tables; for what the runtime role may not.

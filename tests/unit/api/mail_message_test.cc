@@ -78,8 +78,10 @@ TEST_CASE("every mail can be composed, and says who asked and when") {
   const Time now = kEnvelope.date;
   const SecretBytes token(std::string_view("vfy_token"));
   const auto client = http::PeerAddress("203.0.113.5");
-  const auto confirm = ConfirmAddressMail(url, token, client, now);
-  for (const auto& text : {confirm, AlreadyRegisteredMail(url, client, now), WelcomeMail(url, kEnvelope.to),
+  const auto confirm = ConfirmAddressMail(url, token, client, now, "");
+  for (const auto& text : {confirm, ConfirmAddressMail(url, token, client, now, "eve@example.org"),
+                           InvitationMail(url, "eve@example.org", kEnvelope.to, "member"),
+                           AlreadyRegisteredMail(url, client, now), WelcomeMail(url, kEnvelope.to),
                            PasswordChangedMail(url, kEnvelope.to, now)}) {
     CAPTURE(text.subject);
     CHECK(ComposeMail(kEnvelope, text).has_value());

@@ -178,3 +178,33 @@ TEST_CASE_FIXTURE(Fixture, "neither code nor password is readable at rest") {
   CHECK(Count("SELECT count(*) FROM pending_signups WHERE password_hash LIKE '$argon2id$%'") == 1);
   CHECK(Count("SELECT count(*) FROM pending_signups p WHERE p::text LIKE '%' || $1 || '%'", {token}) == 0);
 }
+
+TEST_CASE_FIXTURE(Fixture, "an address that was invited joins with the role offered, and other offers go") {
+  const auto host = AddUser(), other = AddUser();
+  for (const auto& [inviter, role] : {std::pair(host, "admin"), std::pair(other, "owner")}) {
+    Sql("INSERT INTO invitations VALUES ($1, 'ann@example.org', $2, $3, $4, $5)",
+        {inviter.org, role, inviter.id, clock.Now(), clock.Now() + 1h});
+    clock.Advance(-1s);  // the first is the newest
+  }
+  clock.Advance(2s);
+  REQUIRE(Ask());
+  const std::string token = Token();
+  CHECK(LastMail().find(FormatUuid(host.id) + "@example.org") != std::string::npos);
+  const auto who = Must(authenticator.Authenticate(WithToken(Must(Verify(token)).token)));
+  CHECK(who.org == host.org);
+  CHECK(who.role == Role::kAdmin);
+  CHECK(Count("SELECT count(*) FROM orgs") == 2);
+  CHECK(Count("SELECT count(*) FROM invitations") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who was invited and is so no more founds an organisation") {
+  const auto host = AddUser();
+  Sql("INSERT INTO invitations VALUES ($1, 'ann@example.org', 'member', $2, $3, $4)",
+      {host.org, host.id, clock.Now(), clock.Now() + 1h});
+  REQUIRE(Ask());
+  const std::string token = Token();
+  clock.Advance(1h);
+  const auto who = Must(authenticator.Authenticate(WithToken(Must(Verify(token)).token)));
+  CHECK(!(who.org == host.org));
+  CHECK(who.role == Role::kOwner);
+}
