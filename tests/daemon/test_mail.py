@@ -207,6 +207,25 @@ def test_two_nodes_send_each_mail_once(own_installation, mail):
             node.kill9()
 
 
+def test_a_mail_that_one_node_is_sending_is_not_taken_by_the_other(own_installation, mail):
+    settings = mail.settings(own_installation.directory, mail__timeout="60s")
+    nodes = [own_installation.daemon(name, **settings) for name in ("three", "four")]
+    try:
+        mail.hold()
+        first = ask(nodes[0])
+        mail.wait_for(first)
+        # The free node looks for mail, and finds only this one.
+        second = ask(nodes[0])
+        mail.wait_for(second)
+        mail.release()
+        wait.until(lambda: outbox(nodes[0]) == [(0,)], "the outbox to be empty")
+        assert [len(mail.to(address)) for address in (first, second)] == [1, 1]
+    finally:
+        mail.release()
+        for node in nodes:
+            node.kill9()
+
+
 def test_nothing_secret_is_in_log_or_database(node, mail):
     token = mail.token(ask(node))
     mail.stop()
