@@ -24,6 +24,9 @@ Status CheckKind(const Route& route, const Principal& principal) {
   if (route.auth == AuthKind::kUser && principal.type != PrincipalType::kUser) {
     return Forbidden("Only a person may do this");
   }
+  if (route.auth == AuthKind::kAgent && principal.type != PrincipalType::kAgent) {
+    return Forbidden("Only an agent may do this");
+  }
   return Ok();
 }
 

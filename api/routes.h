@@ -19,8 +19,9 @@ namespace claviger::api {
 
 enum class AuthKind : uint8_t {
   kNone,       // public
-  kUser,       // a person's token; an agent gets 403
-  kPrincipal,  // a person's or an agent's token
+  kUser,       // a person; an agent gets 403
+  kAgent,      // an agent; a person gets 403
+  kPrincipal,  // a person or an agent
 };
 
 enum class RunsOn : uint8_t {

@@ -12,6 +12,7 @@ void AddLogin(CLI::App& app, Action& chosen);
 void AddLogout(CLI::App& app, Action& chosen);
 void AddWhoami(CLI::App& app, Action& chosen);
 void AddMfa(CLI::App& app, Action& chosen);
+void AddAgent(CLI::App& app, Action& chosen);
 void AddApiKey(CLI::App& app, Action& chosen);
 void AddVault(CLI::App& app, Action& chosen);
 void AddSecret(CLI::App& app, Action& chosen);
@@ -25,10 +26,11 @@ void AddVersion(CLI::App& app, Action& chosen);
 
 std::span<const Command> Commands() {
   static constexpr std::array kCommands = {
-      Command{AddSignup}, Command{AddVerifyEmail}, Command{AddLogin},      Command{AddLogout},
-      Command{AddWhoami}, Command{AddMfa},         Command{AddApiKey},     Command{AddVault},
-      Command{AddSecret}, Command{AddRun},         Command{AddAudit},      Command{AddOrg},
-      Command{AddIpRule}, Command{AddHealth},      Command{AddCompletion}, Command{AddVersion},
+      Command{AddSignup},  Command{AddVerifyEmail}, Command{AddLogin},  Command{AddLogout},
+      Command{AddWhoami},  Command{AddMfa},         Command{AddApiKey}, Command{AddAgent},
+      Command{AddVault},   Command{AddSecret},      Command{AddRun},    Command{AddAudit},
+      Command{AddOrg},     Command{AddIpRule},      Command{AddHealth}, Command{AddCompletion},
+      Command{AddVersion},
   };
   return kCommands;
 }

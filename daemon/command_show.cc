@@ -19,6 +19,8 @@ const char* Name(api::AuthKind kind) {
       return "none";
     case api::AuthKind::kUser:
       return "user";
+    case api::AuthKind::kAgent:
+      return "agent";
     case api::AuthKind::kPrincipal:
       return "principal";
   }

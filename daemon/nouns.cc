@@ -50,6 +50,8 @@ Nouns::Nouns(const NounParts& parts)
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
       api_keys_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
+      agents_(
+          {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       signups_({parts.config.argon2, parts.config.password_strict},
                {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
       org_(parts.config.signup == Signup::kMail,
@@ -68,6 +70,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::MfaRoutes(mfa_));
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::OrgRoutes(org_));
+  Add(all, api::AgentRoutes(agents_, clock_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

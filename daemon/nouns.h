@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/agents/agents.h"
 #include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
@@ -61,6 +62,7 @@ class Nouns {
   api::Mfa mfa_;
   std::unique_ptr<api::Auth> auth_;
   api::ApiKeys api_keys_;
+  api::Agents agents_;
   api::Signups signups_;
   api::Org org_;
   api::Vaults vaults_;

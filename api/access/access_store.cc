@@ -1,6 +1,9 @@
 #include "api/access/access_store.h"
 
+#include <algorithm>
 #include <limits>
+
+#include "api/json/string_list.h"
 
 namespace claviger::api::access_store {
 namespace {
@@ -26,24 +29,65 @@ constexpr Statement kLoadApiKey = {
     "  FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.mac = $1",
     true};
 
+#define AGENT_STATE "a.org_id, a.id, a.is_active, a.expires_at, a.vault_ids"
+
+constexpr Statement kLoadAgent = {
+    "access_load_agent",
+    "SELECT " AGENT_STATE
+    ", a.tokens_valid_from,"
+    "       EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.org_id = a.org_id AND r.jti = $3)"
+    "  FROM agents a WHERE a.org_id = $1 AND a.id = $2",
+    true};
+
+constexpr Statement kLoadAgentKey = {"access_load_agent_key",
+                                     "SELECT " AGENT_STATE " FROM agents a WHERE a.mac = $1", true};
+
+#undef AGENT_STATE
+
 Result<Role> RoleAt(const Rows& rows, int column) {
   const auto role = ParseRole(rows.Text(0, column));
   if (!role) return Internal("stored role is unknown");
   return *role;
 }
 
-// When a key of that row ends; never is far away.
+// When a key or agent ends; never is far away.
 Result<int64_t> ExpiryAt(const Rows& rows, int column, Time now) {
   if (rows.IsNull(0, column)) return std::numeric_limits<int64_t>::max();
   const Time expires_at = rows.Timestamp(0, column);
-  if (expires_at <= now) return Unauthenticated("the key has expired");
+  if (expires_at <= now) return Unauthenticated("the key or agent has expired");
   return UnixSeconds(expires_at);
+}
+
+// From the columns of AGENT_STATE.
+Result<Principal> ReadAgent(const Rows& rows, Time now) {
+  if (!rows.Bool(0, 2)) return Unauthenticated("the agent is deactivated");
+  Principal agent;
+  agent.type = PrincipalType::kAgent;
+  agent.org = rows.IdAt<OrgId>(0, 0);
+  agent.id = rows.UuidAt(0, 1);
+  TRY(agent.expires_at, ExpiryAt(rows, 3, now));
+  TRY(agent.vaults, ParseIds<VaultId>(rows.Text(0, 4)));
+  return agent;
+}
+
+Result<Principal> LoadTokenAgent(schema::Connection& connection, const crypto::TokenClaims& claims,
+                                 Time now) {
+  TRY(const auto rows, connection.Run(kLoadAgent, {claims.org, claims.subject, claims.id}));
+  if (rows.empty()) return Unauthenticated("subject no longer exists");
+  if (rows.Bool(0, 6)) return Unauthenticated("token was revoked");
+  if (claims.issued_at < UnixSeconds(rows.Timestamp(0, 5)))
+    return Unauthenticated("token is older than the agent's key");
+  TRY(auto agent, ReadAgent(rows, now));
+  agent.token = claims.id;
+  agent.expires_at = std::min(agent.expires_at, claims.expires_at);
+  return agent;
 }
 
 }  // namespace
 
-Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims) {
-  if (claims.subject_type != PrincipalType::kUser) return Unauthenticated("subject is not a person");
+Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims,
+                                 Time now) {
+  if (claims.subject_type == PrincipalType::kAgent) return LoadTokenAgent(connection, claims, now);
   TRY(const auto rows, connection.Run(kLoadUser, {claims.org, claims.subject, claims.id, claims.key}));
   if (rows.empty()) return Unauthenticated("subject no longer exists");
   if (rows.Bool(0, 2)) return Unauthenticated("token was revoked");
@@ -67,6 +111,12 @@ Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, 
   TRY(const Role role, RoleAt(rows, 3));
   return Principal{PrincipalType::kUser, rows.UuidAt(0, 2),     rows.IdAt<OrgId>(0, 0), role, TokenId{},
                    expires_at,           rows.IdAt<KeyId>(0, 1)};
+}
+
+Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now) {
+  TRY(const auto rows, connection.Run(kLoadAgentKey, {mac}));
+  if (rows.empty()) return Unauthenticated("no such key");
+  return ReadAgent(rows, now);
 }
 
 }  // namespace claviger::api::access_store

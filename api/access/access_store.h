@@ -1,7 +1,7 @@
 #pragma once
 // What the database says of the owner of a credential, in one round trip: the authenticator's own statements
-// on users, api_keys and revoked_tokens. kUnauthenticated, with the reason as its cause, if the credential
-// does not stand.
+// on users, api_keys, agents and revoked_tokens. kUnauthenticated, with the reason as its cause, if the
+// credential does not stand.
 
 #include "api/access/principal.h"
 #include "base/clock.h"
@@ -11,9 +11,11 @@
 namespace claviger::api::access_store {
 
 // The token's signature and times have been checked.
-Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims);
+Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims, Time now);
 
 // `mac` is a CredentialMac for kApiKeyPurpose.
 Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now);
+// The same for kAgentKeyPurpose.
+Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now);
 
 }  // namespace claviger::api::access_store

@@ -39,7 +39,9 @@ Result<std::string_view> BearerCredential(const http::Request& request) {
 }
 
 // By its prefix; a token never begins so.
-bool IsKey(std::string_view credential) { return credential.starts_with(kApiKeyPrefix); }
+bool IsKey(std::string_view credential) {
+  return credential.starts_with(kApiKeyPrefix) || credential.starts_with(kAgentKeyPrefix);
+}
 
 std::string DigestOf(std::string_view credential) {
   const auto digest = crypto::Sha256(AsBytes(credential));
@@ -64,7 +66,7 @@ Result<Principal> Authenticator::AuthenticateToken(std::string_view token) {
   if (known == Known::kNothing) {
     TRY(entry.claims, verifier_.Verify(token, clock_.Now()));
     entry.claims.scopes.clear();  // restrict nothing here, and every look into the cache would copy them
-  } else if (entry.claims.expires_at <= UnixSeconds(clock_.Now())) {
+  } else if (entry.principal.expires_at <= UnixSeconds(clock_.Now())) {
     Drop(digest);
     return Unauthenticated("token has expired");
   }
@@ -94,15 +96,19 @@ Result<Principal> Authenticator::AuthenticateKey(std::string_view key) {
 
 Result<Principal> Authenticator::LoadToken(const crypto::TokenClaims& claims) {
   TRY(auto lease, pool_.Acquire());
-  return access_store::LoadTokenOwner(*lease, claims);
+  return access_store::LoadTokenOwner(*lease, claims, clock_.Now());
 }
 
 // The HSM is asked for whatever has the form of a key, so that time tells nothing of which keys exist.
 Result<Principal> Authenticator::LoadKey(std::string_view key) {
-  if (!crypto::HasCredentialForm(kApiKeyPrefix, key)) return Unauthenticated("the key is malformed");
-  TRY(const auto mac, crypto::CredentialMac(keyring_, kApiKeyPurpose, key));
+  const bool agent = key.starts_with(kAgentKeyPrefix);
+  if (!crypto::HasCredentialForm(agent ? kAgentKeyPrefix : kApiKeyPrefix, key)) {
+    return Unauthenticated("the key is malformed");
+  }
+  TRY(const auto mac, crypto::CredentialMac(keyring_, agent ? kAgentKeyPurpose : kApiKeyPurpose, key));
   TRY(auto lease, pool_.Acquire());
-  return access_store::LoadApiKeyOwner(*lease, mac, clock_.Now());
+  const auto load = agent ? access_store::LoadAgent : access_store::LoadApiKeyOwner;
+  return load(*lease, mac, clock_.Now());
 }
 
 Result<Principal> Authenticator::Settle(const std::string& digest, Entry entry, Result<Principal> loaded,
@@ -127,7 +133,7 @@ std::optional<Principal> Authenticator::Recall(const http::Request& request) {
 }
 
 void Authenticator::NoteUse(const Principal& principal) {
-  if (principal.token.IsNil()) uses_.Note(principal.org, principal.key);
+  if (principal.token.IsNil()) uses_.Note(principal);
 }
 
 Authenticator::Known Authenticator::Find(const std::string& digest, Entry& entry) {
@@ -175,10 +181,20 @@ void Authenticator::ForgetKey(const KeyId& key) {
   ForgetIf([&](const Principal& principal) { return principal.key == key; });
 }
 
+void Authenticator::ForgetAgent(const AgentId& agent) {
+  ForgetIf([&](const Principal& principal) { return principal.id == agent.uuid; });
+}
+
+void Authenticator::ForgetOrg(const OrgId& org) {
+  ForgetIf([&](const Principal& principal) { return principal.org == org; });
+}
+
 void Authenticator::Forget(std::string_view kind, const Uuid& id) {
   if (kind == "user") ForgetUser(UserId{id});
   if (kind == "token") ForgetToken(TokenId{id});
   if (kind == "key") ForgetKey(KeyId{id});
+  if (kind == "agent") ForgetAgent(AgentId{id});
+  if (kind == "org") ForgetOrg(OrgId{id});
 }
 
 void Authenticator::ForgetAll() {

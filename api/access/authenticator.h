@@ -25,6 +25,8 @@ namespace claviger::api {
 
 inline constexpr std::string_view kApiKeyPrefix = "1ck_";
 inline constexpr std::string_view kApiKeyPurpose = "claviger/api-key/1";  // of its CredentialMac
+inline constexpr std::string_view kAgentKeyPrefix = "ocv_";
+inline constexpr std::string_view kAgentKeyPurpose = "claviger/agent-key/1";
 
 class Authenticator : public ChangeListener {
  public:
@@ -44,6 +46,8 @@ class Authenticator : public ChangeListener {
   void ForgetToken(const TokenId& token);
   void ForgetUser(const UserId& user);
   void ForgetKey(const KeyId& key);
+  void ForgetAgent(const AgentId& agent);
+  void ForgetOrg(const OrgId& org);
 
   void Forget(std::string_view kind, const Uuid& id) override;
   void ForgetAll() override;

@@ -1,5 +1,7 @@
 #include "api/access/authorize.h"
 
+#include <algorithm>
+
 namespace claviger::api {
 namespace {
 
@@ -7,7 +9,8 @@ bool IsCreator(const Principal& principal, const VaultFacts& vault) {
   return principal.type == vault.created_by_type && principal.id == vault.created_by;
 }
 
-bool MayManage(const Principal& principal) {
+bool MayManage(const Principal& principal, const VaultFacts& vault) {
+  if (vault.created_by.is_nil()) return false;
   return principal.type == PrincipalType::kUser && principal.role != Role::kMember;
 }
 
@@ -19,10 +22,22 @@ Result<Grant> Authorize(const Principal& principal, Permission permission, const
   if (principal.org.IsNil() || principal.id.is_nil() || !(principal.org == vault.org)) {
     return NotFound("Vault not found");
   }
-  if (IsCreator(principal, vault) || (permission == Permission::kManage && MayManage(principal))) {
+  TRYV(CheckBinding(principal, vault.id));
+  if (IsCreator(principal, vault) || (permission == Permission::kManage && MayManage(principal, vault))) {
     return Grant(vault.org, vault.id, permission);
   }
   return Forbidden("Insufficient permissions");
+}
+
+Status CheckBinding(const Principal& principal, const VaultId& vault) {
+  const auto& bound = principal.vaults;
+  if (bound.empty() || std::find(bound.begin(), bound.end(), vault) != bound.end()) return Ok();
+  return Forbidden("Insufficient permissions");
+}
+
+Result<Grant> AuthorizeDaemon(const VaultFacts& vault) {
+  if (!vault.created_by.is_nil()) return Internal("the vault is not the daemon's own");
+  return Grant(vault.org, vault.id, Permission::kWrite);
 }
 
 }  // namespace claviger::api

@@ -16,7 +16,7 @@ struct VaultFacts {
   OrgId org;
   VaultId id;
   PrincipalType created_by_type = PrincipalType::kUser;
-  Uuid created_by{};
+  Uuid created_by{};  // nil: the daemon's own
 };
 
 class Grant {
@@ -27,6 +27,7 @@ class Grant {
 
  private:
   friend Result<Grant> Authorize(const Principal&, Permission, const VaultFacts&, std::string_view path);
+  friend Result<Grant> AuthorizeDaemon(const VaultFacts&);
   Grant(OrgId org, VaultId vault, Permission permission)
       : org_(org), vault_(vault), permission_(permission) {}
   OrgId org_;
@@ -34,10 +35,18 @@ class Grant {
   Permission permission_;
 };
 
-// A vault of another organisation: kNotFound, exactly as an absent one. For now only the creator may do
-// anything with secrets; kManage (delete the vault) also an owner or admin of the organisation. Else
-// kForbidden "Insufficient permissions". `path` is the secret's normal form, empty for the vault itself.
+// A vault of another organisation: kNotFound, exactly as an absent one. An agent that is bound to other
+// vaults: kForbidden, before anything else is looked at. For now only the creator may do anything with
+// secrets; kManage (delete the vault) also an owner or admin of the organisation, unless the vault is the
+// daemon's own. Else kForbidden "Insufficient permissions". `path` is the secret's normal form, empty for the
+// vault itself.
 Result<Grant> Authorize(const Principal& principal, Permission permission, const VaultFacts& vault,
                         std::string_view path);
+
+// kForbidden for an agent that is bound to other vaults, whatever the id names.
+Status CheckBinding(const Principal& principal, const VaultId& vault);
+
+// What the daemon itself may do: write into a vault of its own. kInternal for any other.
+Result<Grant> AuthorizeDaemon(const VaultFacts& vault);
 
 }  // namespace claviger::api

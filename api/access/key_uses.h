@@ -1,7 +1,7 @@
 #pragma once
-// When keys were last used: noted in memory, written about a second later by a thread of its own, at most
-// once a minute for each key. No request waits for it, and what a node that ends abruptly had not written is
-// lost.
+// When keys of people and of agents were last used: noted in memory, written about a second later by a thread
+// of its own, at most once a minute for each key. No request waits for it, and what a node that ends abruptly
+// had not written is lost.
 
 #include <condition_variable>
 #include <map>
@@ -24,17 +24,19 @@ class KeyUses {
 
   // A key was used now. Never blocks for long; a node that sees more than 65,536 keys within a minute passes
   // over the rest.
-  void Note(const OrgId& org, const KeyId& key);
+  void Note(const Principal& owner);
 
   // Writes what was noted. Public for tests.
   Status WriteOnce();
 
  private:
   struct Use {
+    PrincipalType type;
     OrgId org;
     Time at{};
     bool written = false;
   };
+  std::map<Uuid, Use> TakeUnwritten();
   void Loop();
 
   schema::Pool& pool_;
@@ -42,7 +44,7 @@ class KeyUses {
   const Log& log_;
   std::mutex mutex_;  // guards uses_ and stopping_
   std::condition_variable wake_;
-  std::map<KeyId, Use> uses_;  // of the last minute
+  std::map<Uuid, Use> uses_;  // of the last minute, by the id of the personal key or agent
   bool stopping_ = false;
   bool failing_ = false;  // touched by the thread alone
   std::thread thread_;

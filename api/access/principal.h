@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "crypto/jws.h"
@@ -24,6 +25,8 @@ struct Principal {
   TokenId token;           // jti of the access token; nil if a key itself was presented
   int64_t expires_at = 0;  // of the credential: seconds since 1970
   KeyId key{};             // the personal API key that was presented or exchanged for the token, else nil
+  // Of an agent: the only vaults it may touch; empty if it is not bound.
+  std::vector<VaultId> vaults{};
 
   std::string Subject() const { return std::string(crypto::Name(type)) + ":" + FormatUuid(id); }
 };

@@ -99,6 +99,9 @@ Result<AccessToken> ApiKeys::Exchange(const SecretBytes& key, AuditDraft& audit)
   auto owner = authenticator_.AuthenticateKey(key.Text());
   if (!owner.has_value()) return RefuseExchange(owner.error());
   const Principal& principal = owner.value();
+  if (principal.type != PrincipalType::kUser) {
+    return MakeError(ErrorKind::kUnauthenticated, "Invalid credentials", "the key is an agent's");
+  }
   audit.SetActor(principal);
   audit.SetResource("api_key", principal.key.ToString());
   TokenTerms terms;

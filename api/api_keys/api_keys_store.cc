@@ -1,5 +1,7 @@
 #include "api/api_keys/api_keys_store.h"
 
+#include "api/json/string_list.h"
+
 namespace claviger::api::api_keys_store {
 namespace {
 

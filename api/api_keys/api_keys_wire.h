@@ -46,8 +46,4 @@ Json EncodeApiKeyList(const std::vector<ApiKey>& keys);
 // The key that is to be exchanged for a token.
 Result<SecretBytes> DecodeApiKeyToken(std::string_view body);
 
-// A list of texts as one: a JSON array. kIntegrity if a stored text is none.
-std::string DumpStrings(const std::vector<std::string>& strings);
-Result<std::vector<std::string>> ParseStrings(std::string_view text);
-
 }  // namespace claviger::api

@@ -208,7 +208,7 @@ Result<Profile> Auth::UpdateMe(const Principal& principal, const UpdateMeRequest
 Status Auth::DeleteMe(const Principal& principal, AuditDraft& audit) {
   audit.SetResource("user", FormatUuid(principal.id));
   TRY(const auto vaults, DeleteRows(principal, audit));
-  authenticator_.ForgetUser(UserOf(principal));
+  authenticator_.ForgetOrg(principal.org);  // members that stay cost one SELECT each
   audit.MarkCommitted();
   for (const auto& vault : vaults) keyring_.ForgetKeks(principal.org, vault);
   return Ok();
@@ -233,6 +233,7 @@ Result<std::vector<VaultId>> Auth::DeleteRows(const Principal& principal, AuditD
   if (members.size() == 1) {
     TRY(vaults, auth_store::LockVaults(*lease, principal.org));
     TRYV(auth_store::DeleteOrg(*lease, principal.org));
+    TRYV(lease->Run(ChangeCall("org", principal.org.uuid)));
   } else {
     if (is_owner && !has_other_owner)
       return Invalid("The last owner cannot leave an organisation with members");

@@ -31,6 +31,7 @@ VaultFacts FactsOf(const OrgId& org, const Vault& vault) {
 Error VaultNotFound() { return NotFound("Vault not found"); }
 
 Result<Vault> Vaults::Create(const Principal& principal, CreateVaultRequest request, AuditDraft& audit) {
+  if (!principal.vaults.empty()) return Forbidden("Insufficient permissions");
   Vault vault;
   vault.id = VaultId{NewUuidV7(clock_, random_)};
   vault.name = std::move(request.name);
@@ -58,7 +59,8 @@ Result<http::Page<Vault>> Vaults::List(const Principal& principal, const std::op
   return http::CollectPage<Vault>(
       limit,
       [&](const Vault* last, int64_t count) {
-        return vaults_store::List(*lease, principal.org, only_of, last ? last->id : after, count);
+        return vaults_store::List(*lease, principal.org, {only_of, principal.vaults}, last ? last->id : after,
+                                  count);
       },
       [](const Vault& vault) { return kFixedTextBytes + vault.name.size() + vault.description.size(); });
 }

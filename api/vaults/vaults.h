@@ -8,7 +8,10 @@
 // present the very blob that the deleted row held.
 //
 // Who may see a vault: every person of its organisation; an agent only what it made. To everyone else it is
-// absent.
+// absent. An agent that is bound to vaults gets kForbidden for all others, whether they exist or not, and may
+// make none.
+//
+// A vault that nobody made is the daemon's own (the identity keys of agents): seen by people, and left alone.
 
 #include <optional>
 #include <vector>
@@ -56,6 +59,7 @@ VaultFacts FactsOf(const OrgId& org, const Vault& vault);
 // The one answer for a vault that is absent, foreign or hidden.
 Error VaultNotFound();
 // The `vault_id` of a route, noted in the audit record; a malformed one reads exactly as an absent one.
+// kForbidden for an agent that is bound to others.
 Result<VaultId> VaultIdOf(Context& context);
 
 // createVault, listVaults, getVault, deleteVault. `vaults` must outlive the table.

@@ -46,6 +46,7 @@ Result<Response> DeleteVault(Vaults& vaults, Context& context) {
 
 Result<VaultId> VaultIdOf(Context& context) {
   const auto id = VaultId::Parse(context.params.find("vault_id")->second);
+  TRYV(CheckBinding(context.principal, id.value_or(VaultId{})));
   if (!id) return VaultNotFound();
   context.audit.SetResource("vault", id->ToString());
   return *id;

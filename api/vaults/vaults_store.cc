@@ -24,13 +24,17 @@ constexpr Statement kFind{"vaults_find",
                           " FROM vaults WHERE org_id = $1 AND id BETWEEN $2 AND $2 ORDER BY id LIMIT 1",
                           true};
 
+constexpr Statement kFindByName{"vaults_find_by_name",
+                                "SELECT " VAULT_COLUMNS " FROM vaults WHERE org_id = $1 AND name = $2", true};
+
 constexpr Statement kLock{"vaults_lock", "SELECT 1 FROM vaults WHERE org_id = $1 AND id = $2 FOR UPDATE"};
 
 // Ids are UUIDv7: their order is the order of creation.
 constexpr Statement kList{"vaults_list",
                           "SELECT " VAULT_COLUMNS
                           " FROM vaults WHERE org_id = $1 AND ($2::uuid IS NULL OR created_by = $2) "
-                          "AND ($3::uuid IS NULL OR id > $3) ORDER BY id LIMIT $4",
+                          "AND ($3::uuid IS NULL OR id > $3) AND ($5::uuid[] IS NULL OR id = ANY($5)) "
+                          "ORDER BY id LIMIT $4",
                           true};
 
 #undef VAULT_COLUMNS
@@ -77,15 +81,27 @@ Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& o
   return ReadVault(rows, 0);
 }
 
+Result<std::optional<Vault>> FindByName(schema::Connection& connection, const OrgId& org,
+                                        std::string_view name) {
+  TRY(const auto rows, connection.Run(kFindByName, {org, name}));
+  if (rows.empty()) return std::nullopt;
+  return ReadVault(rows, 0);
+}
+
 Result<bool> Lock(schema::Connection& connection, const Grant& grant) {
   TRY(const auto rows, connection.Run(kLock, {grant.org(), grant.vault()}));
   return !rows.empty();
 }
 
-Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org,
-                                const std::optional<Uuid>& created_by, const std::optional<VaultId>& after,
-                                int64_t limit) {
-  TRY(const auto rows, connection.Run(kList, {org, created_by, after, limit}));
+Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org, const Visible& visible,
+                                const std::optional<VaultId>& after, int64_t limit) {
+  schema::Param among = std::nullopt;
+  if (!visible.among.empty()) {
+    std::vector<Uuid> ids;
+    for (const auto& id : visible.among) ids.push_back(id.uuid);
+    among = schema::Param::UuidArray(ids);
+  }
+  TRY(const auto rows, connection.Run(kList, {org, visible.created_by, after, limit, among}));
   std::vector<Vault> vaults;
   vaults.reserve(rows.size());
   for (int row = 0; row < rows.size(); ++row) vaults.push_back(ReadVault(rows, row));

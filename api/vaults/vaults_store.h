@@ -17,13 +17,19 @@ schema::Connection::Call Insert(const OrgId& org, const Vault& vault);
 schema::Connection::Call InsertKek(const crypto::WrappedKek& kek, Time created_at);
 
 Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& org, const VaultId& id);
+Result<std::optional<Vault>> FindByName(schema::Connection& connection, const OrgId& org,
+                                        std::string_view name);
 // False if the vault is gone. Until the transaction ends no secret can be written to it.
 Result<bool> Lock(schema::Connection& connection, const Grant& grant);
 
-// In order of creation, those after `after`; only those `created_by` made, if given.
-Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org,
-                                const std::optional<Uuid>& created_by, const std::optional<VaultId>& after,
-                                int64_t limit);
+// Which vaults a list may show.
+struct Visible {
+  std::optional<Uuid> created_by;     // if given: only what this one made
+  const std::vector<VaultId>& among;  // if not empty: only these
+};
+// In order of creation, those after `after`.
+Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org, const Visible& visible,
+                                const std::optional<VaultId>& after, int64_t limit);
 
 // Removes the vault, its KEK blobs and its secrets, inside the transaction that locked it.
 Status Delete(schema::Connection& connection, const Grant& grant);

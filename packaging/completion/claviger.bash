@@ -19,16 +19,25 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | vault | secret | audit | org | ip-rule) ;;
+        mfa | api-key | agent | vault | secret | audit | org | ip-rule) ;;
         login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
         'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;
         signup) echo --email --display-name --password-file --password-stdin ;;
         'api-key create') echo --scope --expires-at --expires-in ;;
+        'agent create')
+            echo --description --scope --token-ttl --expires-at --expires-in --vault --auth-method \
+                --client-cert-fingerprint --oidc-issuer --oidc-client-id
+            ;;
+        'agent update')
+            echo --name --description --scope --token-ttl --expires-at --expires-in --vault --any-vault --activate
+            ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'api-key revoke' | 'org remove' | 'ip-rule remove') echo --yes ;;
+        'vault delete' | 'secret delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove')
+            echo --yes
+            ;;
         'secret put')
             echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
             ;;
@@ -47,9 +56,10 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key vault secret run audit org ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key agent vault secret run audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
+        agent) echo create list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get list describe delete ;;
         audit) echo list export verify key ;;
@@ -67,7 +77,7 @@ _claviger_parse() {
         word=${COMP_WORDS[i]}
         case $word in
             --password-stdin | --code-stdin | --with-password | --no-qr | --names-only | --yes | --trim-newline | \
-                --paths-only | --allow-unsafe-names | --hsm | --help | -h) ;;
+                --paths-only | --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)
@@ -92,12 +102,16 @@ _claviger_value() {
             mapfile -t COMPREPLY < <(compgen -W \
                 'generic password api_key private_key certificate file note ssh_key env_bundle env' -- "$typed")
             ;;
+        --auth-method)
+            mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
+            ;;
         --ca-file | --file | --password-file | --code-file | --public-key)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;
         --vault) _claviger_offer "$typed" < <(_claviger_ask vault list --names-only) ;;
-        --url | --timeout | --email | --display-name | --description | --scope | --metadata | --expires-at | --expires-in | \
+        --url | --timeout | --email | --display-name | --description | --scope | --name | --token-ttl | --client-cert-fingerprint | \
+            --oidc-issuer | --oidc-client-id | --metadata | --expires-at | --expires-in | \
             --max-reads | --prefix | --secret | --resource-id | --actor-id | --action | --from | --to | --limit | \
             --offset | --org | --expect-checkpoint | --label) ;;
         *) return 1 ;;

@@ -7,7 +7,7 @@ end
 # The words of the command line that are neither options nor their values.
 function __claviger_words
     set -l flags --password-stdin --code-stdin --with-password --no-qr --names-only --yes --trim-newline --paths-only \
-        --allow-unsafe-names --hsm --version --help -h
+        --allow-unsafe-names --hsm --any-vault --activate --version --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -56,6 +56,7 @@ complete -c claviger -n '__claviger_at -n 0' -a logout -d 'Revoke the token and 
 complete -c claviger -n '__claviger_at -n 0' -a whoami -d 'Show who is logged in'
 complete -c claviger -n '__claviger_at -n 0' -a mfa -d 'Log in with a second factor'
 complete -c claviger -n '__claviger_at -n 0' -a api-key -d 'Create, list and revoke keys of your own'
+complete -c claviger -n '__claviger_at -n 0' -a agent -d 'Create, list, change and deactivate agents'
 complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
@@ -86,6 +87,24 @@ complete -c claviger -n '__claviger_at -n 0 api-key' -a 'create list revoke'
 complete -c claviger -n '__claviger_at api-key create' -l scope -x -d 'A label to keep with it'
 complete -c claviger -n '__claviger_at api-key revoke' -l yes -d 'Do not ask'
 
+complete -c claviger -n '__claviger_at -n 0 agent' -a 'create list show update deactivate rotate-key token'
+for command in create update
+    complete -c claviger -n "__claviger_at agent $command" -l description -x -d 'What it is for'
+    complete -c claviger -n "__claviger_at agent $command" -l scope -x -d 'A path glob or label'
+    complete -c claviger -n "__claviger_at agent $command" -l token-ttl -x -d 'Seconds a token lives at most'
+    complete -c claviger -n "__claviger_at agent $command" -l vault -x -a '(__claviger_vaults)' -d 'Bind it to this vault'
+end
+complete -c claviger -n '__claviger_at agent create' -l auth-method -x -d 'How it proves itself' \
+    -a 'api_key mtls oidc_client_credentials'
+complete -c claviger -n '__claviger_at agent create' -l client-cert-fingerprint -x -d 'SHA-256 of its certificate'
+complete -c claviger -n '__claviger_at agent create' -l oidc-issuer -x -d 'Who vouches for it'
+complete -c claviger -n '__claviger_at agent create' -l oidc-client-id -x -d 'Its name there'
+complete -c claviger -n '__claviger_at agent update' -l name -x -d 'Another name'
+complete -c claviger -n '__claviger_at agent update' -l any-vault -d 'Bind it to no vault any more'
+complete -c claviger -n '__claviger_at agent update' -l activate -d 'Undo a deactivation'
+complete -c claviger -n '__claviger_at agent deactivate' -l yes -d 'Do not ask'
+complete -c claviger -n '__claviger_at agent rotate-key' -l yes -d 'Do not ask'
+
 complete -c claviger -n '__claviger_at -n 0 vault' -a 'create list show delete'
 complete -c claviger -n '__claviger_at vault create' -l description -x -d 'What it is for'
 complete -c claviger -n '__claviger_at vault list' -l names-only -d 'One name a line'
@@ -104,7 +123,7 @@ complete -c claviger -n '__claviger_at secret put' -l file -r -F -d 'Read the va
 complete -c claviger -n '__claviger_at secret put' -l type -x -d 'Kind of secret' \
     -a 'generic password api_key private_key certificate file note ssh_key env_bundle env'
 complete -c claviger -n '__claviger_at secret put' -l metadata -x -d 'JSON object to keep beside the value'
-for command in 'api-key create' 'secret put'
+for command in 'api-key create' 'agent create' 'agent update' 'secret put'
     complete -c claviger -n "__claviger_at $command" -l expires-at -x -d 'When it ends'
     complete -c claviger -n "__claviger_at $command" -l expires-in -x -d 'The same as a time from now'
 end

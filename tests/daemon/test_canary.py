@@ -29,6 +29,9 @@ def canaries(own_daemon):
     key = account.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
     account.get("/v1/vaults", token=key)
     account.anonymous().post("/v1/auth/api-key-token", json={"api_key": key})
+    agent_key = account.post("/v1/agents", json={"name": "a"}).json()["api_key"]
+    account.get("/v1/agents/me", token=agent_key)
+    account.anonymous().post("/v1/auth/agent-token", json={"api_key": agent_key})
     # Refusals that saw the secret.
     account.anonymous().post("/v1/auth/api-key-token", json={"api_key": key + "A"}, raw=True)
     account.get("/v1/vaults", token=key + "A", raw=True)
@@ -45,7 +48,7 @@ def canaries(own_daemon):
     account.token = account.login(new_password)
     assert vault.delete_secret("db/password").status_code == 204
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    return [*values, *secrets_of_mfa, account.password, new_password, account.token, key, own_daemon.installation.token.pin]
+    return [*values, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key, own_daemon.installation.token.pin]
 
 
 def second_factor(daemon, account, password):

@@ -20,9 +20,9 @@ def nodes(own_installation):
 SOON = 3
 
 
-def everywhere(nodes, token, status):
+def everywhere(nodes, token, status, path="/v1/auth/me"):
     for node in nodes:
-        wait.until(lambda: node.api(token).get("/v1/auth/me").status_code == status,
+        wait.until(lambda: node.api(token).get(path).status_code == status,
                    f"{node.base_url} to answer {status}", timeout=SOON)
 
 
@@ -64,6 +64,38 @@ def test_a_key_is_dead_on_the_other_node_with_its_owner(nodes):
     everywhere(nodes, key, 200)
     assert account.delete("/v1/auth/me", json={"confirmation": "DELETE MY ACCOUNT"}).status_code == 204
     everywhere(nodes, key, 401)
+
+
+def agent_with_credentials(nodes):
+    account = nodes[0].api().signup()
+    made = account.post("/v1/agents", json={"name": "a"}).json()
+    token = nodes[1].api().post("/v1/auth/agent-token", json={"api_key": made["api_key"]}).json()["access_token"]
+    for credential in (made["api_key"], token):
+        everywhere(nodes, credential, 200, "/v1/agents/me")
+    return account, made, (made["api_key"], token)
+
+
+@pytest.mark.parametrize("end", [
+    lambda account, path: account.delete(path), lambda account, path: account.patch(path, json={"is_active": False}),
+    lambda account, path: account.post(path + "/rotate-key"),
+    lambda account, path: account.delete("/v1/auth/me", json={"confirmation": "DELETE MY ACCOUNT"})],
+    ids=["deactivated", "switched off", "new key", "organisation gone"])
+def test_an_agents_credentials_die_on_the_other_node(nodes, end):
+    account, made, credentials = agent_with_credentials(nodes)
+    assert end(account, f"/v1/agents/{made['agent']['id']}").status_code in (200, 204)
+    for credential in credentials:
+        everywhere(nodes, credential, 401, "/v1/agents/me")
+
+
+def test_an_agent_is_bound_on_the_other_node(nodes):
+    account, made, credentials = agent_with_credentials(nodes)
+    own = nodes[0].api(made["api_key"]).post("/v1/vaults", json={"name": "own"}).json()["id"]
+    for credential in credentials:
+        everywhere(nodes, credential, 200, f"/v1/vaults/{own}")
+    bound = account.create_vault().id
+    assert account.patch(f"/v1/agents/{made['agent']['id']}", json={"vault_ids": [bound]}).status_code == 200
+    for credential in credentials:
+        everywhere(nodes, credential, 403, f"/v1/vaults/{own}")
 
 
 def test_a_secret_of_one_node_is_read_on_the_other(nodes):

@@ -147,7 +147,11 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE api_keys SET expires_at = NULL",
                           "UPDATE outbox SET recipient = recipient",
                           "UPDATE pending_signups SET email = email",
-                          "UPDATE invitations SET email = email"}) {
+                          "UPDATE invitations SET email = email",
+                          "DELETE FROM agents",
+                          "UPDATE agents SET created_by = NULL",
+                          "UPDATE agents SET ssh_public_key = ssh_public_key",
+                          "UPDATE agents SET org_id = org_id"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

@@ -361,3 +361,91 @@ TEST_CASE_FIXTURE(Fixture, "the use of a key is written once a minute, that of a
   REQUIRE(Ask(key.text).has_value());
   CHECK(written() == clock.Now());
 }
+
+TEST_CASE_FIXTURE(Fixture, "an agent's key and its tokens are the agent, bound as the database says") {
+  const auto made = AddAgent(user);
+  const std::string given = Sign(ClaimsOf(made.agent));
+  for (const auto& credential : {made.text, given}) {
+    const auto principal = Must(Ask(credential));
+    CHECK(principal.type == PrincipalType::kAgent);
+    CHECK(principal.id == made.agent.id);
+    CHECK(principal.org == user.org);
+    CHECK(principal.vaults.empty());
+  }
+  const VaultId vault{NewUuidV7(clock, random)};
+  Sql("UPDATE agents SET vault_ids = $2 WHERE id = $1", {made.agent.id, "[\"" + vault.ToString() + "\"]"});
+  for (const auto& credential : {made.text, given}) {
+    CHECK(Must(Ask(credential)).vaults == std::vector<VaultId>{vault});
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a binding that cannot be read is no freedom") {
+  const auto made = AddAgent(user);
+  for (const char* bad : {"", "{}", "[7]", "[\"x\"]", "null"}) {
+    Sql("UPDATE agents SET vault_ids = $2 WHERE id = $1", {made.agent.id, bad});
+    const auto answer = Ask(made.text);
+    REQUIRE(!answer.has_value());
+    CHECK(answer.error().kind == ErrorKind::kIntegrity);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "deactivated, expired and unknown agents are refused with key and token alike") {
+  for (const char* end :
+       {"UPDATE agents SET is_active = false WHERE id = $1",
+        "UPDATE agents SET expires_at = to_timestamp(0) WHERE id = $1", "DELETE FROM agents WHERE id = $1"}) {
+    const auto made = AddAgent(user);
+    const std::string given = Sign(ClaimsOf(made.agent));
+    REQUIRE(Ask(made.text).has_value());
+    REQUIRE(Ask(given).has_value());
+    Sql(end, {made.agent.id});
+    Refused(Ask(made.text));
+    Refused(Ask(given));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a cached token ends with its agent") {
+  const auto made = AddAgent(user);
+  Sql("UPDATE agents SET expires_at = $2 WHERE id = $1",
+      {made.agent.id, clock.Now() + std::chrono::seconds(10)});
+  const std::string given = Sign(ClaimsOf(made.agent));
+  Trust();
+  REQUIRE(Ask(given).has_value());
+  clock.Advance(std::chrono::seconds(10));
+  Trust();
+  Refused(Ask(given));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an agent's tokens from before its new key are dead, those of that very second live") {
+  const auto made = AddAgent(user);
+  auto claims = ClaimsOf(made.agent);
+  Sql("UPDATE agents SET tokens_valid_from = $2 WHERE id = $1",
+      {made.agent.id, Time(std::chrono::seconds(claims.issued_at + 1))});
+  Refused(Ask(Sign(claims)));
+  claims.issued_at += 1;
+  CHECK(Ask(Sign(claims)).has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "agents are forgotten one by one and with their organisation") {
+  const auto made = AddAgent(user);
+  const std::string given = Sign(ClaimsOf(made.agent));
+  for (const auto& [kind, id] : {std::pair("agent", made.agent.id), std::pair("org", user.org.uuid)}) {
+    Trust();
+    Sql("UPDATE agents SET is_active = true WHERE id = $1", {made.agent.id});
+    REQUIRE(Ask(made.text).has_value());
+    REQUIRE(Ask(given).has_value());
+    Sql("UPDATE agents SET is_active = false WHERE id = $1", {made.agent.id});
+    CHECK(Ask(made.text).has_value());  // cached: this node does not know yet
+    authenticator.Forget(kind, id);
+    Refused(Ask(made.text));
+    Refused(Ask(given));
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "the use of an agent's key is written") {
+  const auto made = AddAgent(user);
+  REQUIRE(Ask(made.text).has_value());
+  Must(uses.WriteOnce());
+  CHECK(Sql("SELECT last_active_at FROM agents WHERE id = $1", {made.agent.id}).Timestamp(0, 0) ==
+        clock.Now());
+}

@@ -87,3 +87,32 @@ TEST_CASE_FIXTURE(Fixture, "nil ids match nothing") {
   vault.created_by = Uuid{};
   CHECK(Refusal(Authorize(creator, Permission::kRead, vault, "a")) == ErrorKind::kNotFound);
 }
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an agent that is bound to other vaults may do nothing, not even in a vault it made") {
+  creator.type = vault.created_by_type = PrincipalType::kAgent;
+  creator.vaults = {VaultId{NewUuidV7(clock, random)}};
+  for (const auto permission : kAll) {
+    CHECK(Refusal(Authorize(creator, permission, vault, "a")) == ErrorKind::kForbidden);
+  }
+  CHECK(!CheckBinding(creator, vault.id));
+  CHECK(!CheckBinding(creator, VaultId{}));
+  creator.vaults.push_back(vault.id);
+  CHECK(CheckBinding(creator, vault.id));
+  for (const auto permission : kAll) CHECK(Authorize(creator, permission, vault, "a").has_value());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a vault that nobody made is the daemon's own") {
+  vault.created_by = Uuid{};
+  for (const auto role : {Role::kMember, Role::kAdmin, Role::kOwner}) {
+    creator.role = role;
+    for (const auto permission : kAll) {
+      CHECK(Refusal(Authorize(creator, permission, vault, "a")) == ErrorKind::kForbidden);
+    }
+  }
+  const auto grant = AuthorizeDaemon(vault);
+  REQUIRE(grant.has_value());
+  CHECK(grant.value().vault() == vault.id);
+  vault.created_by = creator.id;
+  CHECK(Refusal(AuthorizeDaemon(vault)) == ErrorKind::kInternal);
+}

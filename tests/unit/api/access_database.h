@@ -23,7 +23,8 @@ struct Database {
       return true;
     }();
     static_cast<void>(made);
-    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, vaults, vault_keks, secrets, "
+    Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, agents, vaults, vault_keks, "
+        "secrets, "
         "secret_versions, "
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
@@ -80,6 +81,28 @@ struct Database {
         "VALUES ($1, $2, $3, 'key', $4, $5, '[]', $6, $7)",
         {user.org, key.id, user.id, mac, key.text.substr(0, 12), clock.Now(), expires_at});
     return key;
+  }
+
+  struct AgentKey {
+    api::Principal agent;
+    std::string text;
+  };
+  // An agent of that person's organisation, with its key.
+  AgentKey AddAgent(const api::Principal& creator) {
+    AgentKey made{{}, std::string(crypto::NewCredential(api::kAgentKeyPrefix, random).Text())};
+    made.agent.type = api::PrincipalType::kAgent;
+    made.agent.org = creator.org;
+    made.agent.id = NewUuidV7(clock, random);
+    Sql("INSERT INTO agents (org_id, id, name, description, auth_method, mac, tokens_valid_from, scopes, "
+        "vault_ids, "
+        "is_active, intents_api_enabled, tx_to_allowlist, tx_allowed_chains, ssh_public_key, "
+        "ecdh_public_key, "
+        "created_by, created_at) VALUES ($1, $2, 'agent', '', 'api_key', $3, $4, '[]', '[]', true, false, "
+        "'[]', '[]', "
+        "$5, $6, $7, $4)",
+        {creator.org, made.agent.id, Must(crypto::CredentialMac(keyring, api::kAgentKeyPurpose, made.text)),
+         Time(std::chrono::seconds(UnixSeconds(clock.Now()))), Bytes(32), Bytes(65), creator.id});
+    return made;
   }
 
   crypto::TokenVerifier Verifier() { return {kIssuer, Must(keyring.PublicKeys(crypto::SigningKey::kToken))}; }

@@ -1,0 +1,95 @@
+#pragma once
+// Agents: programs that call by their own name.
+//
+// The life of an agent: a person of the organisation creates it, with identity keys (see identity_vault.h)
+// and, unless it proves itself in another way, with an API key that is answered once; kept is the key's HMAC.
+// Presented as a bearer credential, or exchanged for an access token, the key stands for the agent. What
+// people decide about an agent is read from its row by the Authenticator: deactivation, expiry and the vaults
+// it is bound to hold at once, for tokens too, and on other nodes within a second. A new key kills the old
+// one and every token given before. An agent stays when its creator goes.
+//
+// Every person of the organisation may see its agents; its creator, an admin or an owner may change it. An
+// agent sees itself and changes nothing.
+
+#include <optional>
+
+#include "api/access/authenticator.h"
+#include "api/agents/agents_store.h"
+#include "api/agents/agents_wire.h"
+#include "api/agents/identity_vault.h"
+#include "api/audit/audit_log.h"
+#include "api/auth/token_issuer.h"
+#include "api/http/page.h"
+#include "api/routes.h"
+
+namespace claviger::api {
+
+class Agents {
+ public:
+  struct Parts {
+    schema::Pool& pool;
+    crypto::Keyring& keyring;
+    Authenticator& authenticator;
+    const TokenIssuer& tokens;
+    const AuditLog& audit;
+    const Clock& clock;
+    Random& random;
+  };
+  explicit Agents(const Parts& parts);
+
+  struct WithKey {
+    Agent agent;
+    SecretBytes key;  // empty if it has none
+  };
+  // kInvalid if it shall be bound to a vault that the organisation does not have.
+  Result<WithKey> Create(const Principal& principal, CreateAgentRequest request, AuditDraft& audit);
+
+  // In order of creation, beginning after the agent `after`.
+  Result<http::Page<Agent>> List(const Principal& principal, const std::optional<AgentId>& after,
+                                 int64_t limit);
+
+  // kNotFound if absent or foreign; kForbidden for an agent that asks for another one.
+  Result<Agent> Get(const Principal& principal, const AgentId& id);
+
+  // Applies the text of a request (ApplyUpdateAgent).
+  Result<Agent> Update(const Principal& principal, const AgentId& id, std::string_view body,
+                       AuditDraft& audit);
+  // Its row stays. Doing it again changes nothing.
+  Status Deactivate(const Principal& principal, const AgentId& id, AuditDraft& audit);
+  // kInvalid for an agent that proves itself in another way.
+  Result<WithKey> RotateKey(const Principal& principal, const AgentId& id, AuditDraft& audit);
+
+  struct Exchanged {
+    AccessToken token;
+    Agent agent;
+  };
+  // A token for whoever presents an agent's key. kUnauthenticated "Invalid credentials" for every fault of
+  // it.
+  Result<Exchanged> Exchange(const AgentTokenRequest& request, AuditDraft& audit);
+
+ private:
+  Status CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults);
+  Status Store(const Principal& principal, const Agent& agent, const std::optional<Bytes>& mac,
+               const IdentityVault::Keys& keys, AuditDraft& audit);
+  // The row, locked, if the principal may change it.
+  Result<agents_store::Found> LockForChange(schema::Connection& connection, const Principal& principal,
+                                            const AgentId& id);
+  // The rest of a change: other nodes' caches and the record, then this node's cache.
+  Status Commit(schema::Connection& connection, schema::Connection::Transaction& transaction,
+                const AgentId& id, AuditDraft& audit);
+
+  schema::Pool& pool_;
+  crypto::Keyring& keyring_;
+  Authenticator& authenticator_;
+  const TokenIssuer& tokens_;
+  const AuditLog& audit_;
+  const Clock& clock_;
+  Random& random_;
+  IdentityVault identity_vault_;
+};
+
+// createAgent, listAgents, getAgentSelf, getAgent, updateAgent, deleteAgent, rotateAgentKey, agentToken. Both
+// must outlive the table.
+std::vector<Route> AgentRoutes(Agents& agents, const Clock& clock);
+
+}  // namespace claviger::api
