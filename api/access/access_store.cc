@@ -29,7 +29,7 @@ constexpr Statement kLoadApiKey = {
     "  FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.mac = $1",
     true};
 
-#define AGENT_STATE "a.org_id, a.id, a.is_active, a.expires_at, a.vault_ids"
+#define AGENT_STATE "a.org_id, a.id, a.is_active, a.expires_at, a.vault_ids, a.intents_api_enabled"
 
 constexpr Statement kLoadAgent = {
     "access_load_agent",
@@ -67,6 +67,7 @@ Result<Principal> ReadAgent(const Rows& rows, Time now) {
   agent.id = rows.UuidAt(0, 1);
   TRY(agent.expires_at, ExpiryAt(rows, 3, now));
   TRY(agent.vaults, ParseIds<VaultId>(rows.Text(0, 4)));
+  agent.intents = rows.Bool(0, 5);
   return agent;
 }
 
@@ -74,9 +75,10 @@ Result<Principal> LoadTokenAgent(schema::Connection& connection, const crypto::T
                                  Time now) {
   TRY(const auto rows, connection.Run(kLoadAgent, {claims.org, claims.subject, claims.id}));
   if (rows.empty()) return Unauthenticated("subject no longer exists");
-  if (rows.Bool(0, 6)) return Unauthenticated("token was revoked");
-  if (claims.issued_at < UnixSeconds(rows.Timestamp(0, 5)))
+  if (rows.Bool(0, 7)) return Unauthenticated("token was revoked");
+  if (claims.issued_at < UnixSeconds(rows.Timestamp(0, 6))) {
     return Unauthenticated("token is older than the agent's key");
+  }
   TRY(auto agent, ReadAgent(rows, now));
   agent.token = claims.id;
   agent.expires_at = std::min(agent.expires_at, claims.expires_at);

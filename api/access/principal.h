@@ -27,6 +27,8 @@ struct Principal {
   KeyId key{};             // the personal API key that was presented or exchanged for the token, else nil
   // Of an agent: the only vaults it may touch; empty if it is not bound.
   std::vector<VaultId> vaults{};
+  bool intents =
+      false;  // of an agent: transactions may be signed for it, with keys that it may not read itself
 
   std::string Subject() const { return std::string(crypto::Name(type)) + ":" + FormatUuid(id); }
 };

@@ -60,6 +60,13 @@ Agents::Agents(const Parts& parts)
       random_(parts.random),
       identity_vault_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random) {}
 
+Status Agents::CheckRoom(const OrgId& org) {
+  TRY(auto lease, pool_.Acquire());
+  TRY(const int64_t count, agents_store::Count(*lease, org));
+  if (count >= kMaxAgents) return Conflict("The organisation has 10000 agents, the most there can be");
+  return Ok();
+}
+
 Status Agents::CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults) {
   if (vaults.empty()) return Ok();
   TRY(auto lease, pool_.Acquire());
@@ -70,6 +77,7 @@ Status Agents::CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults)
 
 Result<Agents::WithKey> Agents::Create(const Principal& principal, CreateAgentRequest request,
                                        AuditDraft& audit) {
+  TRYV(CheckRoom(principal.org));
   TRYV(CheckVaults(principal.org, request.settings.vault_ids));
   IdentityVault::Keys keys;
   TRY(keys.ssh, crypto::GenerateEd25519(random_));

@@ -24,6 +24,8 @@
 
 namespace claviger::api {
 
+inline constexpr int64_t kMaxAgents = 10'000;  // of an organisation, deactivated ones too
+
 class Agents {
  public:
   struct Parts {
@@ -41,7 +43,8 @@ class Agents {
     Agent agent;
     SecretBytes key;  // empty if it has none
   };
-  // kInvalid if it shall be bound to a vault that the organisation does not have.
+  // kInvalid if it shall be bound to a vault that the organisation does not have. kConflict if there are
+  // kMaxAgents already; as many as are being created at the same moment may pass together.
   Result<WithKey> Create(const Principal& principal, CreateAgentRequest request, AuditDraft& audit);
 
   // In order of creation, beginning after the agent `after`.
@@ -68,6 +71,7 @@ class Agents {
   Result<Exchanged> Exchange(const AgentTokenRequest& request, AuditDraft& audit);
 
  private:
+  Status CheckRoom(const OrgId& org);
   Status CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults);
   Status Store(const Principal& principal, const Agent& agent, const std::optional<Bytes>& mac,
                const IdentityVault::Keys& keys, AuditDraft& audit);

@@ -46,6 +46,8 @@ constexpr Statement kList{
 
 #undef AGENT_COLUMNS
 
+constexpr Statement kCount{"agents_count", "SELECT count(*) FROM agents WHERE org_id = $1", true};
+
 constexpr Statement kUpdate{
     "agents_update",
     "UPDATE agents SET name = $3, description = $4, scopes = $5, vault_ids = $6, is_active = $7, "
@@ -165,6 +167,11 @@ Result<std::vector<Agent>> List(Connection& connection, const OrgId& org, const 
     agents.push_back(std::move(found.agent));
   }
   return agents;
+}
+
+Result<int64_t> Count(Connection& connection, const OrgId& org) {
+  TRY(const auto rows, connection.Run(kCount, {org}));
+  return rows.Int8(0, 0);
 }
 
 Status Update(Connection& connection, const OrgId& org, const AgentId& id, const AgentSettings& settings) {

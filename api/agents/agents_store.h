@@ -28,6 +28,8 @@ Result<std::optional<Found>> Lock(schema::Connection& connection, const OrgId& o
 Result<std::vector<Agent>> List(schema::Connection& connection, const OrgId& org,
                                 const std::optional<AgentId>& after, int64_t limit);
 
+Result<int64_t> Count(schema::Connection& connection, const OrgId& org);
+
 Status Update(schema::Connection& connection, const OrgId& org, const AgentId& id,
               const AgentSettings& settings);
 Status SetKey(schema::Connection& connection, const OrgId& org, const AgentId& id, ByteView mac,

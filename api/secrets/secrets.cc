@@ -47,6 +47,11 @@ secrets_store::NewVersion PlanVersion(const secrets_store::WriteBase& base, std:
   return {identity, request.type.value_or(type), request, principal.type, principal.id, clock.Now(), {}};
 }
 
+// An agent for which transactions are signed gets no key to sign others with.
+bool IsWithheld(const Principal& principal, const SecretMetadata& secret) {
+  return principal.intents && (secret.type == "private_key" || secret.type == "ssh_key");
+}
+
 SecretMetadata About(const secrets_store::NewVersion& version, std::string_view path) {
   return {version.identity.secret,   std::string(path),        version.type,
           version.identity.version,  version.request.metadata, version.created_at,
@@ -210,6 +215,8 @@ Result<Secrets::Readable> Secrets::Admit(const Read& read,
   identity.path = read.path;  // what was asked for, whatever the row is called by now
   NoteVersion(read.audit, identity);
   TRY(auto about, found->About());
+  if (IsWithheld(read.principal, about))
+    return Forbidden("Agents with the Intents API do not read private keys");
   if (found->deleted()) return Gone("The secret was deleted");
   if (about.expires_at && *about.expires_at <= clock_.Now()) return Gone("The secret has expired");
   if (found->used_up()) return Gone("The secret was read as often as allowed");

@@ -4,6 +4,7 @@ callers."""
 import base64
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -327,6 +328,51 @@ def test_a_bound_agent_gets_403_for_every_other_vault_whatever_its_id(account, o
         assert bound.post("/v1/vaults", json={"name": "third"}).status_code == 403
     assert account.patch(path_of(made), json={"vault_ids": []}).status_code == 200
     assert agent.get(f"/v1/vaults/{second}/secrets/x").status_code == 200
+
+
+SIGNING_KEYS = ("private_key", "ssh_key")
+
+
+def test_an_agent_with_the_intents_api_reads_no_signing_keys(account, made):
+    held = credentials(account, made)
+    agent = account.with_token(made["api_key"])
+    target = f"/v1/vaults/{agent.post('/v1/vaults', json={'name': 'own'}).json()['id']}/secrets"
+    for kind in (*SIGNING_KEYS, "generic", "certificate"):
+        assert agent.put(f"{target}/{kind}", json={"value": "v", "type": kind}).status_code == 201
+    for enabled in (True, False):
+        changed = account.patch(path_of(made), json={"intents_api_enabled": enabled})
+        assert changed.json()["intents_api_enabled"] is enabled
+        for credential in held:
+            agent = account.with_token(credential)
+            for kind in SIGNING_KEYS:
+                assert agent.get(f"{target}/{kind}").status_code == (403 if enabled else 200)
+                assert agent.put(f"{target}/{kind}", json={"value": "w"}).status_code == 201
+            for kind in ("generic", "certificate"):
+                assert agent.get(f"{target}/{kind}").status_code == 200
+            assert len(agent.get(target).json()["secrets"]) == 4
+
+
+def test_many_reads_at_once_withhold_signing_keys_as_well(account, made):
+    agent = account.with_token(made["api_key"])
+    target = f"/v1/vaults/{agent.post('/v1/vaults', json={'name': 'own'}).json()['id']}/secrets"
+    for kind in ("private_key", "generic"):
+        assert agent.put(f"{target}/{kind}", json={"value": "v", "type": kind}).status_code == 201
+    assert account.patch(path_of(made), json={"intents_api_enabled": True}).status_code == 200
+
+    def read(kind):
+        return kind, account.with_token(made["api_key"]).get(f"{target}/{kind}").status_code
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, ["private_key", "generic"] * 40)) == {("private_key", 403), ("generic", 200)}
+
+
+def test_an_organisation_has_a_bounded_number_of_agents(account, made, daemon):
+    daemon.psql_owner(
+        "INSERT INTO agents (org_id, id, name, description, auth_method, oidc_issuer, oidc_client_id, tokens_valid_from,"
+        " scopes, vault_ids, is_active, intents_api_enabled, tx_to_allowlist, tx_allowed_chains, ssh_public_key,"
+        " ecdh_public_key, created_at) SELECT org_id, gen_random_uuid(), 'many', '', 'oidc_client_credentials', 'i', 'c',"
+        " now(), '[]', '[]', n % 2 = 0, false, '[]', '[]', ssh_public_key, ecdh_public_key, now()"
+        f" FROM agents, generate_series(1, 9999) n WHERE id = '{made['agent']['id']}'")
+    assert account.post(AGENTS, json={"name": "too many"}).status_code == 409
 
 
 # -- update

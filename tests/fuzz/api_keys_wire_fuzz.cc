@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/api_keys/api_keys_wire.h"
+#include "api/json/string_list.h"
 #include "api/json/text_rules.h"
 #include "tests/fuzz/require.h"
 
