@@ -1,6 +1,5 @@
--- Agents.
-
--- A program that calls by its own name. `mac` as above; agents that prove themselves in another way have none.
+-- Agents: programs that call by their own names. `mac` is the HMAC of an agent's key under the HSM's lookup key;
+-- agents that prove themselves in another way have none.
 CREATE TABLE agents (
   org_id                  uuid NOT NULL REFERENCES orgs ON DELETE CASCADE,
   id                      uuid NOT NULL,

@@ -38,10 +38,14 @@ def test_the_document_says_which_routes_are_public(routes):
     assert public == described
 
 
+# Public routes by which somebody proves who they are.
+PROVING = {"login", "mfaVerify", "apiKeyToken", "agentToken"}
+
+
 def test_every_route_that_takes_a_token_may_answer_401(routes):
     for route in routes:
         operation = openapi.document()["paths"][template(route["pattern"])][route["method"].lower()]
-        assert ("401" in operation["responses"]) == (route["auth"] != "none" or route["operationId"] in ("login", "mfaVerify", "apiKeyToken"))
+        assert ("401" in operation["responses"]) == (route["auth"] != "none" or route["operationId"] in PROVING)
         if route["auth"] == "user":
             assert "403" in operation["responses"], route
 
