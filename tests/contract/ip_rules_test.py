@@ -162,6 +162,20 @@ def test_deny_wins_over_allow(owner):
     assert coming_from(owner, "198.51.100.8").get("/v1/vaults").status_code == 200
 
 
+def test_keys_are_bound_like_their_owners_and_agents_by_rules_of_their_own(owner):
+    key = owner.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
+    agent = owner.post("/v1/agents", json={"name": "a"}).json()["api_key"]
+    token = owner.anonymous().post("/v1/auth/agent-token", json={"api_key": agent}).json()["access_token"]
+    from_home = {name: coming_from(owner, HOME, credential) for name, credential in
+                 (("person", owner.token), ("key", key), ("agent key", agent), ("agent token", token))}
+    for applies_to, bound in (("users", {"person", "key"}), ("agents", {"agent key", "agent token"}),
+                              ("all", set(from_home))):
+        rule = add(owner, "deny", HOME, applies_to=applies_to)
+        assert {name for name, client in from_home.items() if refused(client.get("/v1/vaults"))} == bound, applies_to
+        assert owner.delete(f"{RULES}/{rule['id']}").status_code == 204
+    assert all(client.get("/v1/vaults").status_code == 200 for client in from_home.values())
+
+
 def test_rules_for_agents_do_not_bind_people(owner):
     add(owner, "deny", "0.0.0.0/0", applies_to="agents")
     add(owner, "allow", "192.0.2.1", applies_to="agents")
