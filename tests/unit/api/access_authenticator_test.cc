@@ -418,12 +418,12 @@ TEST_CASE_FIXTURE(Fixture, "a cached token ends with its agent") {
 TEST_CASE_FIXTURE(Fixture,
                   "an agent's tokens from before its new key are dead, those of that very second live") {
   const auto made = AddAgent(user);
-  auto claims = ClaimsOf(made.agent);
+  auto given = ClaimsOf(made.agent);
   Sql("UPDATE agents SET tokens_valid_from = $2 WHERE id = $1",
-      {made.agent.id, Time(std::chrono::seconds(claims.issued_at + 1))});
-  Refused(Ask(Sign(claims)));
-  claims.issued_at += 1;
-  CHECK(Ask(Sign(claims)).has_value());
+      {made.agent.id, Time(std::chrono::seconds(given.issued_at + 1))});
+  Refused(Ask(Sign(given)));
+  given.issued_at += 1;
+  CHECK(Ask(Sign(given)).has_value());
 }
 
 TEST_CASE_FIXTURE(Fixture, "agents are forgotten one by one and with their organisation") {
