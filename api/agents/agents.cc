@@ -138,6 +138,7 @@ Result<Agent> Agents::Get(const Principal& principal, const AgentId& id) {
   }
   TRY(auto lease, pool_.Acquire());
   TRY(auto found, agents_store::Find(*lease, principal.org, id));
+  if (!found && principal.type == PrincipalType::kAgent) return Unauthenticated("the agent is gone");
   if (!found) return AgentNotFound();
   return std::move(found->agent);
 }

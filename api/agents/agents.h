@@ -51,7 +51,8 @@ class Agents {
   Result<http::Page<Agent>> List(const Principal& principal, const std::optional<AgentId>& after,
                                  int64_t limit);
 
-  // kNotFound if absent or foreign; kForbidden for an agent that asks for another one.
+  // kNotFound if absent or foreign; kForbidden for an agent that asks for another one, kUnauthenticated for
+  // one that went with its organisation while it asked.
   Result<Agent> Get(const Principal& principal, const AgentId& id);
 
   // Applies the text of a request (ApplyUpdateAgent).

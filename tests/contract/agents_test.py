@@ -430,6 +430,15 @@ def test_agents_go_with_their_organisation(account, made, daemon):
     assert daemon.psql_owner(f"SELECT count(*) FROM agents WHERE id = '{made['agent']['id']}'") == [(0,)]
 
 
+def test_an_agent_that_is_gone_before_the_node_has_heard_gets_401(account, made, daemon):
+    for credential in credentials(account, made):
+        assert account.get("/v1/agents/me", token=credential).status_code == 200
+    daemon.psql_owner(f"DELETE FROM agents WHERE id = '{made['agent']['id']}'")
+    for path in ("/v1/agents/me", path_of(made)):
+        refused(account.get(path, token=made["api_key"]))
+    assert account.get(path_of(made)).status_code == 404
+
+
 # -- deactivate, expire, rotate
 
 @pytest.mark.parametrize("deactivate", [lambda account, path: account.delete(path),
