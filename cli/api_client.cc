@@ -123,10 +123,6 @@ Result<Json> ApiClient::PostText(std::string target, std::string_view body) {
   return Call("POST", std::move(target), body);
 }
 
-Result<Json> ApiClient::Patch(std::string target, const Json& body) {
-  return Call("PATCH", std::move(target), api::DumpJson(body));
-}
-
 Result<Json> ApiClient::PutText(std::string target, std::string_view body) {
   return Call("PUT", std::move(target), body);
 }
