@@ -47,6 +47,10 @@ Result<http::Response> CallHandler(const Route& route, Context& context) {
   }
 }
 
+http::Response Refuse(const Refusal& refusal, const Error& error) {
+  return refusal ? refusal(error) : http::Problem(error);
+}
+
 void WipeBody(std::string& body) {
   Wipe(body.data(), body.size());
   body.clear();
@@ -109,7 +113,7 @@ void Pipeline::Handle(http::Request request, http::Responder responder) {
     WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
     queued = pool.Submit([this, job = std::move(job)]() mutable { Run(job); });
   }
-  if (!queued) responder.Send(http::Problem(Unavailable("the work queue is full")));
+  if (!queued) responder.Send(Refuse(route.refusal, Unavailable("the work queue is full")));
 }
 
 void Pipeline::AnswerAtOnce(const Router::Match& match, const http::Request& request,
@@ -132,12 +136,12 @@ void Pipeline::Deliver(Job& job, const AuditDraft& draft, http::Response respons
   WipeBody(job.request.body);
   if (draft.committed() || route.action.empty()) return job.responder.Send(std::move(response));
 
-  auto record = audit_.Finish(draft, OutcomeOf(route, response.status));
-  audit_.Append(std::move(record), [response = std::move(response),
+  auto record = audit_.Finish(draft, draft.refused() ? "denied" : OutcomeOf(route, response.status));
+  audit_.Append(std::move(record), [refusal = route.refusal, response = std::move(response),
                                     responder = std::move(job.responder)](Status committed) mutable {
     if (committed.has_value()) return responder.Send(std::move(response));
     WipeBody(response.body);
-    responder.Send(http::Problem(committed.error()));
+    responder.Send(Refuse(refusal, committed.error()));
   });
 }
 
@@ -236,7 +240,7 @@ http::Response Pipeline::Settle(const Route& route, const http::Request& request
                                 Result<http::Response> answer) const {
   if (answer.has_value()) return std::move(answer).value();
   const Error& error = answer.error();
-  http::Response response = http::Problem(error);
+  http::Response response = Refuse(route.refusal, error);
   if (response.status >= 500) {
     log_.Failure("request failed", error,
                  {{"request_id", FormatUuid(request.id)},

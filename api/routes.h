@@ -47,6 +47,9 @@ using Handler = std::function<Result<http::Response>(Context&)>;
 using BatchAnswer = std::optional<Result<http::Response>>;
 using BatchHandler = std::function<std::vector<BatchAnswer>(std::span<Context>)>;
 
+// Makes the answer of a refusal.
+using Refusal = std::function<http::Response(const Error&)>;
+
 struct Route {
   http::Method method;
   std::string pattern;       // "/v1/vaults/{vault_id}/secrets/{path...}"
@@ -59,6 +62,8 @@ struct Route {
   Handler handler;
   // Only for routes that run on the workers and want a known principal; does what the handler does.
   BatchHandler batch = {};
+  // How its refusals look; empty: problem bodies (api/http/problem.h).
+  Refusal refusal = {};
   // IP rules do not keep an owner who calls from the server's own machine from this route: the way back in.
   bool open_to_local_owner = false;
 };

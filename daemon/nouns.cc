@@ -39,6 +39,9 @@ Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   TRY(nouns->auth_, api::Auth::Create({config.argon2, config.password_strict},
                                       {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_,
                                        nouns->mfa_, parts.mail, parts.audit, parts.clock, parts.random}));
+  nouns->device_pages_ = std::make_unique<api::DevicePages>(
+      api::DevicePages::Parts{*nouns->auth_, nouns->mfa_, nouns->device_, nouns->page_sessions_,
+                              parts.ip_gate, parts.clock, parts.random});
   return nouns;
 }
 
@@ -56,6 +59,10 @@ Nouns::Nouns(const NounParts& parts)
                {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
       org_(parts.config.signup == Signup::kMail,
            {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.clock}),
+      refresh_(
+          {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
+      device_({parts.pool, parts.keyring, tokens_, refresh_, parts.audit, parts.clock, parts.random}),
+      page_sessions_(parts.pool, parts.keyring, parts.clock, parts.random),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
@@ -71,6 +78,9 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::OrgRoutes(org_));
   Add(all, api::AgentRoutes(agents_, clock_));
+  Add(all, api::DeviceRoutes(device_, refresh_, clock_));
+  Add(all, api::pages::PageRoutes());
+  Add(all, api::DevicePageRoutes(*device_pages_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

@@ -10,11 +10,13 @@
 #include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
+#include "api/device/device_pages.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
 #include "api/org/org.h"
+#include "api/pages/page.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/signup/signup.h"
@@ -65,6 +67,10 @@ class Nouns {
   api::Agents agents_;
   api::Signups signups_;
   api::Org org_;
+  api::Refresh refresh_;
+  api::Device device_;
+  api::pages::Sessions page_sessions_;
+  std::unique_ptr<api::DevicePages> device_pages_;
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::AuditTrail trail_;

@@ -32,6 +32,14 @@ class AuditDraft {
   // Set by the handler once the record was committed together with its change.
   void MarkCommitted() { committed_ = true; }
   bool committed() const { return committed_; }
+  // For one of many refusals that another record tells of (api/limits/refusal_digest.h): none of its own.
+  void LeaveOut() { committed_ = true; }
+  // For a refusal whose answer is a 200, as some protocols want it: its outcome is "denied".
+  void Refuse(std::string_view reason) {
+    AddDetail("reason", reason);
+    refused_ = true;
+  }
+  bool refused() const { return refused_; }
 
  private:
   std::string action_;
@@ -45,6 +53,7 @@ class AuditDraft {
   std::string ip_address_;
   std::string request_id_;
   bool committed_ = false;
+  bool refused_ = false;
 };
 
 }  // namespace claviger::api

@@ -1,6 +1,7 @@
 #include "api/auth/auth.h"
 
 #include "api/access/change_feed.h"
+#include "api/device/refresh_store.h"
 
 namespace claviger::api {
 namespace {
@@ -137,7 +138,8 @@ Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
   TRY(auto lease, pool_.Acquire());
   const auto committed = lease->RunTogether(
       {auth_store::RevokeToken(principal.org, principal.token, WholeSecond(principal.expires_at)),
-       ChangeCall("token", principal.token.uuid), audit_.InsertCall(audit_.Finish(audit, "success"))});
+       refresh_store::EndFamilyOf(principal.org, principal.token), ChangeCall("token", principal.token.uuid),
+       audit_.InsertCall(audit_.Finish(audit, "success"))});
   if (!committed.has_value()) {
     // The organisation went while the request was on its way, and the token with it.
     if (committed.error().kind == ErrorKind::kConflict) return AccountGone();

@@ -56,6 +56,11 @@ Status DecodeDeleteMe(std::string_view body);
 struct AccessToken {
   std::string token;
   int64_t expires_in = 0;  // seconds
+  // What stands in it. Not part of an answer, and not there after decoding one.
+  TokenId id;
+  OrgId org;
+  UserId user;
+  Time issued_at{};
 };
 // Exactly access_token, token_type, expires_in: shipped clients refuse further members.
 Json EncodeAccessToken(const AccessToken& token);

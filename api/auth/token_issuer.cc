@@ -17,7 +17,8 @@ Result<AccessToken> TokenIssuer::Issue(const TokenTerms& terms, Time now) const 
   claims.scopes = terms.scopes;
   claims.key = terms.key;
   TRY(auto token, crypto::SignToken(keyring_, issuer_, claims));
-  return AccessToken{std::move(token), claims.expires_at - UnixSeconds(now)};
+  return AccessToken{std::move(token),      claims.expires_at - UnixSeconds(now),        claims.id, terms.org,
+                     UserId{terms.subject}, Time{std::chrono::seconds{claims.issued_at}}};
 }
 
 Result<AccessToken> TokenIssuer::Issue(const OrgId& org, const UserId& user, Time now,

@@ -26,7 +26,7 @@ Bytes PlaceOf(const Mfa::Owner& owner) {
 // The refusal's reason is for the audit log alone.
 Error WrongCode(AuditDraft& audit, std::string reason) {
   audit.AddDetail("reason", reason);
-  return MakeError(ErrorKind::kUnauthenticated, "Invalid code", std::move(reason));
+  return MakeError(ErrorKind::kUnauthenticated, std::string(Mfa::kInvalidCode), std::move(reason));
 }
 Error DeadChallenge(AuditDraft& audit, std::string reason) {
   audit.AddDetail("reason", reason);

@@ -41,6 +41,8 @@ class Mfa {
   using Owner = mfa_store::Owner;
   static constexpr int32_t kTriesPerChallenge = 5;
   static constexpr int32_t kTriesPerHour = 10;
+  // The detail of a refusal after which the same challenge may be tried again.
+  static constexpr std::string_view kInvalidCode = "Invalid code";
 
   struct Parts {
     schema::Pool& pool;

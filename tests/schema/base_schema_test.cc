@@ -151,7 +151,14 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "DELETE FROM agents",
                           "UPDATE agents SET created_by = NULL",
                           "UPDATE agents SET ssh_public_key = ssh_public_key",
-                          "UPDATE agents SET org_id = org_id"}) {
+                          "UPDATE agents SET org_id = org_id",
+                          "UPDATE device_codes SET user_mac = user_mac",
+                          "UPDATE device_codes SET expires_at = now()",
+                          "UPDATE device_codes SET address = address",
+                          "UPDATE page_sessions SET expires_at = now()",
+                          "UPDATE refresh_families SET expires_at = now()",
+                          "UPDATE refresh_families SET user_id = user_id",
+                          "UPDATE refresh_tokens SET family_id = family_id"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

@@ -73,7 +73,10 @@ def _check_body(schema, body, where):
 
 
 def _check_problem(response, where):
-    """Whatever the route: a refusal is a problem body."""
+    """Whatever the route: a refusal is a problem body, but for pages, which people read."""
+    if response.headers.get("Content-Type") == "text/html; charset=utf-8":
+        assert "<p role=\"alert\"" in response.text, f"{where}: a refusal that is not announced"
+        return
     assert response.headers.get("Content-Type", "").split(";")[0] == "application/problem+json", \
         f"{where}: a refusal must be application/problem+json"
     body = json.loads(response.content)

@@ -28,6 +28,7 @@ struct Database {
         "secret_versions, "
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
+        "device_codes, page_sessions, refresh_families, refresh_tokens, "
         "mfa_challenges, outbox, pending_signups, invitations");
   }
 

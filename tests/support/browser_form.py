@@ -1,0 +1,75 @@
+"""A browser as plain HTTP: keeps the cookie, reads a page's form, sends it."""
+
+from html.parser import HTMLParser
+
+import requests
+
+from . import openapi
+from .api import TIMEOUT
+
+COOKIE = "__Host-claviger"
+
+
+class _Forms(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.action = None
+        self.fields = {}
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "form":
+            self.action = attributes["action"]
+        if tag == "input" and attributes.get("type") != "checkbox":
+            self.fields[attributes["name"]] = attributes.get("value", "")
+
+
+class Browser:
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.cookie = None
+        self.page = None
+        self.headers = {"Sec-Fetch-Site": "same-origin", "User-Agent": "Test/1"}
+
+    def _take(self, method, response):
+        openapi.check(method, response)
+        if set_cookie := response.headers.get("Set-Cookie"):
+            name, _, rest = set_cookie.partition("=")
+            assert name == COOKIE
+            self.cookie = rest.partition(";")[0] or None
+        self.page = response
+        return response
+
+    def _request(self, method, path, **arguments):
+        headers = self.headers | arguments.pop("headers", {})
+        if self.cookie:
+            headers["Cookie"] = f"{COOKIE}={self.cookie}"
+        response = requests.request(method, self.daemon.base_url + path, headers=headers, timeout=TIMEOUT,
+                                    allow_redirects=False, verify=str(self.daemon.ca), **arguments)
+        return self._take(method, response)
+
+    def open(self, path="/device"):
+        return self._request("GET", path)
+
+    def form(self):
+        """Action and fields of the form on the page."""
+        forms = _Forms()
+        forms.feed(self.page.text)
+        return forms.action, forms.fields
+
+    def send(self, follow=True, headers=None, leave_out=(), **fields):
+        """Sends the form of the page with these fields; follows where it leads."""
+        action, given = self.form()
+        data = {name: value for name, value in (given | fields).items() if name not in leave_out}
+        response = self._request("POST", action, data=data, headers=headers or {})
+        if follow and response.status_code == 303:
+            return self.open(response.headers["Location"])
+        return response
+
+    def sign_in(self, account, path="/device", code=None):
+        self.open(path)
+        self.send(email=account.email, password=account.password)
+        if code:
+            self.send(code=code)
+        assert "Signed in as" in self.page.text, self.page.text
+        return self
