@@ -155,6 +155,10 @@ Result<Device::Asking> Device::Look(std::string_view user_code, AuditDraft& audi
 
 Result<DeviceState> Device::Decide(const Principal& principal, std::string_view user_code,
                                    const Decision& decision, Time asked_at, AuditDraft& audit) {
+  if (!principal.key.IsNil()) {
+    audit.AddDetail("reason", "an API key asks");
+    return Forbidden("An API key may not decide about device logins");
+  }
   TRY(const auto asking, Look(user_code, audit));
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, asking.user_code));
   const device_store::Decider person{principal.org, UserId{principal.id}};

@@ -64,6 +64,7 @@ class Device {
   Result<Asking> Look(std::string_view user_code, AuditDraft& audit);
 
   // `asked_at`: read before the principal was authenticated. With a page's session the decision spends it.
+  // kForbidden for who comes with an API key, or with a token that came of one: a login would outlive it.
   // kNotFound as StatusOf; kInvalid if somebody has decided; kUnauthenticated if the session is spent.
   struct Decision {
     DeviceState state = DeviceState::kDenied;  // or kApproved

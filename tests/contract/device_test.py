@@ -166,6 +166,15 @@ def test_a_login_goes_with_the_account(login, account):
     assert login.poll() == {"error": "expired_token"}
 
 
+def test_an_api_key_approves_nothing(login, account, api):
+    key = account.post("/v1/auth/api-keys", json={"name": "robot"}).json()["api_key"]
+    token = api.post("/v1/auth/api-key-token", json={"api_key": key}).json()["access_token"]
+    for credential in (key, token):
+        for verb in ("approve", "deny"):
+            assert approve(api.with_token(credential), login, verb).status_code == 403
+    assert login.poll() == {"error": "authorization_pending"}
+
+
 # Polling
 
 def test_who_polls_too_fast_is_told_to_slow_down_and_gets_through_by_obeying(login, account):
