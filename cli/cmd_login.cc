@@ -8,6 +8,7 @@
 #include "cli/code_input.h"
 #include "cli/command.h"
 #include "cli/context.h"
+#include "cli/device_login.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/password_input.h"
@@ -19,6 +20,8 @@ namespace {
 struct LoginOptions {
   std::string email;
   std::string display_name;
+  bool by_password = false;
+  DeviceLoginOptions device;
   PasswordOptions password;
   CodeOptions code;
 };
@@ -40,13 +43,17 @@ SecretBytes TakeToken(Json& answer) {
 }
 
 Result<int> Store(const Context& context, const Context::Server& server, const std::string& email,
-                  SecretBytes token, Time expires_at) {
+                  SecretBytes token, Time expires_at, SecretBytes refresh_token = {}) {
   TRY(const SessionFile file, SessionFile::Locate());
-  TRYV(file.Save({server.url, server.ca_file, email, std::move(token), expires_at}));
+  TRY(const Fd turn, file.TakeTurn(context.timeout()));
+  const bool renews = !refresh_token.empty();
+  TRYV(
+      file.Save({server.url, server.ca_file, email, std::move(token), expires_at, std::move(refresh_token)}));
   if (context.json()) {
     PrintJson({{"url", server.url}, {"email", email}, {"expires_at", FormatTime(expires_at)}});
   } else {
-    Notice("Logged in at " + server.url + " as " + email + " until " + FormatTime(expires_at));
+    Notice("Logged in at " + server.url + " as " + Printable(email) +
+           (renews ? " until you log out" : " until " + FormatTime(expires_at)));
   }
   return kExitOk;
 }
@@ -70,7 +77,17 @@ Result<Json> SendCode(const Context& context, const Context::Server& server, con
   return api.PostText("/v1/auth/mfa/verify", api::EncodeMfaVerify(request).Text());
 }
 
+Result<int> LoginByDevice(const Context& context, const LoginOptions& options) {
+  TRY(const Context::Server server, context.ResolveServer());
+  TRY(api::DeviceGrant grant, LogInByDevice(context, server, options.device));
+  const Wiping wiping(grant.token.token);
+  const Time expires_at = SystemClock().Now() + std::chrono::seconds(grant.token.expires_in);
+  return Store(context, server, grant.email, SecretBytes(grant.token.token), expires_at,
+               grant.refresh_token ? *std::move(grant.refresh_token) : SecretBytes());
+}
+
 Result<int> Login(const Context& context, const LoginOptions& options) {
+  if (!options.by_password) return LoginByDevice(context, options);
   TRY(const Context::Server server, context.ResolveServer());
   TRY(const SecretBytes password, ReadPassword(options.password, false));
   TRY(Json answer, SendPassword(context, server, "/v1/auth/token", {{"email", options.email}}, password));
@@ -121,9 +138,16 @@ Result<int> VerifyEmail(const Context& context, const LoginOptions& options) {
 void AddLogin(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<LoginOptions>();
   auto* login = app.add_subcommand("login", "Log in and store the session");
-  login->add_option("--email", options->email, "The account")->required();
+  auto* no_qr = login->add_flag("--no-qr", options->device.no_qr, "Draw no QR code of the link");
+  auto* password =
+      login->add_flag("--password", options->by_password, "Log in here, with address and password");
+  auto* email = login->add_option("--email", options->email, "The account, with --password");
+  password->needs(email)->excludes(no_qr);
   AddPasswordOptions(*login, options->password);
   AddCodeOptions(*login, options->code);
+  for (const char* name : {"--email", "--password-file", "--password-stdin", "--code-file", "--code-stdin"}) {
+    login->get_option(name)->needs(password);
+  }
   login->get_option("--code-stdin")->excludes(login->get_option("--password-stdin"));
   Choose(login, chosen, options, Login);
 }

@@ -5,14 +5,25 @@
 #include "cli/context.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
+#include "cli/renewal.h"
 
 namespace claviger::cli {
 namespace {
 
 // The session's own server and token, whatever the flags and CLAVIGER_TOKEN say: they are what goes away.
-Status Revoke(const Context& context, const Session& session) {
+// With the token go the refresh tokens of its login.
+Status Revoke(const Context& context, Session session) {
+  TRY(session, Renewed(context, std::move(session)));
   TRY(ApiClient api, context.Connect({session.url, session.ca_file}, session.token.Clone()));
   return api.Delete("/v1/auth/token");
+}
+
+// Nobody may write it back who renews it at this moment.
+Status Remove(const SessionFile& file, const Context& context) {
+  const auto turn = file.TakeTurn(context.timeout());
+  if (!turn && turn.error().kind == ErrorKind::kUnavailable) return turn.as_failure();
+  TRYV(file.Remove());
+  return Ok();
 }
 
 Result<int> Logout(const Context& context) {
@@ -26,10 +37,10 @@ Result<int> Logout(const Context& context) {
   std::string why;
   if (!session) {
     why = session.error().detail;
-  } else if (auto revoked = Revoke(context, *session.value()); !revoked) {
+  } else if (auto revoked = Revoke(context, *std::move(session).value()); !revoked) {
     why = revoked.error().detail;
   }
-  TRYV(file.Remove());
+  TRYV(Remove(file, context));
   if (context.json()) PrintJson({{"logged_out", true}, {"revoked", why.empty()}});
   if (why.empty()) {
     Notice("Logged out");

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/renewal.h"
 #include "cli/wiping.h"
 
 namespace claviger::cli {
@@ -56,23 +57,24 @@ Result<ApiClient> Context::Anonymous() const {
 }
 
 Result<ApiClient> Context::LoggedIn() const {
-  TRY(const auto session, LoadSession());
+  TRY(auto session, LoadSession());
   TRY(const Server server, Resolve(options_, session));
   for (const char* name : {"CLAVIGER_TOKEN", "CLAVIGER_API_KEY"}) {
     std::string credential = Environment(name);
     const Wiping wiping(credential);
     if (!credential.empty()) return Connect(server, SecretBytes(credential));
   }
-  if (!session) return NotLoggedIn("Not logged in; run 'claviger login --email YOU@EXAMPLE.COM'");
+  if (!session) return NotLoggedIn("Not logged in; run 'claviger login'");
   if (session->url != server.url) {
     return NotLoggedIn("Logged in at " + session->url + ", not at " + server.url +
                        "; run 'claviger login' with this --url");
   }
-  if (session->expires_at <= SystemClock().Now()) {
-    return NotLoggedIn("The session expired at " + FormatTime(session->expires_at) +
-                       "; run 'claviger login --email " + session->email + "'");
+  TRY(const Session renewed, Renewed(*this, *std::move(session)));
+  if (renewed.expires_at <= SystemClock().Now()) {
+    return NotLoggedIn("The session of " + renewed.email + " expired at " + FormatTime(renewed.expires_at) +
+                       "; run 'claviger login'");
   }
-  return Connect(server, session->token.Clone());
+  return Connect(server, renewed.token.Clone());
 }
 
 }  // namespace claviger::cli

@@ -24,6 +24,7 @@ class Context {
   explicit Context(GlobalOptions options) : options_(std::move(options)) {}
 
   bool json() const { return options_.json; }
+  std::chrono::seconds timeout() const { return std::chrono::seconds(options_.timeout_seconds); }
 
   struct Server {
     std::string url;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "api/json/json.h"
 #include "cli/wiping.h"
@@ -17,6 +19,7 @@ namespace claviger::cli {
 namespace {
 
 constexpr size_t kMaxSessionBytes = 64 * 1024;
+constexpr std::chrono::milliseconds kTurnPause{20};
 
 std::string HomeDirectory() {
   const char* home = std::getenv("HOME");
@@ -54,6 +57,9 @@ Result<Session> Decode(std::string_view text, const std::string& path) {
   std::string token = text_of("token");
   const Wiping wiping(token);
   session.token = SecretBytes(token);
+  std::string refresh_token = text_of("refresh_token");
+  const Wiping wiping_refresh(refresh_token);
+  session.refresh_token = SecretBytes(refresh_token);
   const auto expires_at = ParseTime(text_of("expires_at"));
   if (session.url.empty() || token.empty() || !expires_at) {
     return Unsafe(path, "it is damaged; log in again");
@@ -98,7 +104,7 @@ Result<std::optional<Session>> SessionFile::Load() const {
   return std::optional<Session>(std::move(session));
 }
 
-Status SessionFile::Save(const Session& session) const {
+Result<Fd> SessionFile::MakeDirectory() const {
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(directory_).parent_path(), ignored);
   if (mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -107,12 +113,32 @@ Status SessionFile::Save(const Session& session) const {
   TRY(Fd directory, OpenDirectory());
   if (!directory) return MakeError(ErrorKind::kInternal, "Cannot open " + directory_);
   if (fchmod(directory.get(), 0700) != 0) return Unsafe(directory_, ErrnoText());
-  std::string text = api::DumpJson({{"url", session.url},
-                                    {"ca_file", session.ca_file},
-                                    {"email", session.email},
-                                    {"token", session.token.Text()},
-                                    {"expires_at", FormatTime(session.expires_at)}}) +
-                     "\n";
+  return directory;
+}
+
+Result<Fd> SessionFile::TakeTurn(std::chrono::milliseconds limit) const {
+  TRY(Fd directory, MakeDirectory());
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Unsafe(directory_, ErrnoText());
+    if (std::chrono::steady_clock::now() >= end) {
+      return MakeError(ErrorKind::kUnavailable, "Another claviger is busy with the session for too long");
+    }
+    std::this_thread::sleep_for(kTurnPause);
+  }
+  return directory;
+}
+
+Status SessionFile::Save(const Session& session) const {
+  TRY(Fd directory, MakeDirectory());
+  api::Json json = {{"url", session.url},
+                    {"ca_file", session.ca_file},
+                    {"email", session.email},
+                    {"token", session.token.Text()},
+                    {"expires_at", FormatTime(session.expires_at)}};
+  if (!session.refresh_token.empty()) json["refresh_token"] = session.refresh_token.Text();
+  std::string text = api::DumpJson(json) + "\n";
+  api::WipeStrings(json);
   const Wiping wiping(text);
   TRY(NewFile file, NewFile::CreateIn(std::move(directory), path()));
   TRYV(file.Write(AsBytes(text)));

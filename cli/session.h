@@ -1,6 +1,6 @@
 #pragma once
 // The stored login: ${XDG_CONFIG_HOME:-~/.config}/claviger/session.json, mode 0600 in a directory of mode
-// 0700. The token in it is sent only to the server it came from.
+// 0700. The tokens in it are sent only to the server they came from.
 //
 // Reading refuses a file that is a link, is not the caller's, or that others can read or write; writing
 // replaces it in one step. Both refuse a directory that others can write to.
@@ -21,12 +21,17 @@ struct Session {
   std::string email;
   SecretBytes token;
   Time expires_at{};
+  SecretBytes refresh_token;  // empty: the session ends with its token
 };
 
 class SessionFile {
  public:
   // kInvalid if neither XDG_CONFIG_HOME nor a home directory is known.
   static Result<SessionFile> Locate();
+
+  // Until the answer is destroyed no other process that asks for its turn gets it. Everybody who changes the
+  // file does. kUnavailable if that takes longer than `limit`.
+  Result<Fd> TakeTurn(std::chrono::milliseconds limit) const;
 
   // nullopt if there is none.
   Result<std::optional<Session>> Load() const;
@@ -37,6 +42,7 @@ class SessionFile {
 
  private:
   explicit SessionFile(std::string directory) : directory_(std::move(directory)) {}
+  Result<Fd> MakeDirectory() const;
   // An empty Fd if the directory does not exist.
   Result<Fd> OpenDirectory() const;
   std::string directory_;

@@ -80,13 +80,12 @@ Result<DeviceTokenAnswer> Device::Poll(const SecretBytes& device_code, AuditDraf
     TRY(waiting, device_store::FindByDevice(*lease, mac, now));
     if (!waiting) return Refused(DeviceError::kExpired, audit, "unknown or expired device code");
     verdict = JudgePoll(waiting->pace, waiting->offline, now);
+    if (verdict.too_early && !waiting->offline) return NotYet(DeviceError::kPending, audit);
     TRY(const bool counted, device_store::SetPace(*lease, mac, waiting->pace, verdict.pace));
     // Of two polls at the same moment one is too early, whatever it thought.
     if (!counted) return NotYet(DeviceError::kPending, audit);
   }
-  if (verdict.too_early) {
-    return NotYet(waiting->offline ? DeviceError::kSlowDown : DeviceError::kPending, audit);
-  }
+  if (verdict.too_early) return NotYet(DeviceError::kSlowDown, audit);
   if (waiting->state == DeviceState::kPending) return NotYet(DeviceError::kPending, audit);
 
   audit.SetActor("anonymous", "", waiting->decider.org);

@@ -20,7 +20,7 @@ _claviger_options() {
     case $1 in
         '') echo --version ;;
         mfa | api-key | agent | vault | secret | audit | org | ip-rule) ;;
-        login) echo --email --password-file --password-stdin --code-file --code-stdin ;;
+        login) echo --no-qr --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
         'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;

@@ -72,6 +72,8 @@ for command in signup login
     complete -c claviger -n "__claviger_at $command" -l password-file -r -F -d 'Read the password from this file'
     complete -c claviger -n "__claviger_at $command" -l password-stdin -d 'Read the password from standard input'
 end
+complete -c claviger -n '__claviger_at login' -l no-qr -d 'Draw no QR code'
+complete -c claviger -n '__claviger_at login' -l password -d 'Log in here, with address and password'
 complete -c claviger -n '__claviger_at signup' -l display-name -x -d 'How others see you'
 
 complete -c claviger -n '__claviger_at -n 0 mfa' -a 'status setup confirm disable'

@@ -7,7 +7,7 @@ import pytest
 
 from sources import ROOT
 
-SUITES = ("checks", "contract", "cli", "daemon", "quickstart")
+SUITES = ("checks", "contract", "cli", "daemon", "browser", "quickstart")
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def run(tree, *arguments):
 
 def test_all_suites_run_and_are_counted(tree):
     result = run(tree)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "5 passed, 0 failed"), result.stderr
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "6 passed, 0 failed"), result.stderr
 
 
 def test_one_failure_fails_the_run(tree):
     (tree / "tests" / "cli" / "test_bad.py").write_text("def test_bad():\n    assert False\n")
     result = run(tree)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "5 passed, 1 failed")
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "6 passed, 1 failed")
 
 
 def test_a_pattern_that_selects_nothing_fails_the_run(tree):

@@ -20,5 +20,5 @@ def stranger(daemon, tmp_path):
 @pytest.fixture
 def cli(stranger, account):
     """Logged in as `account`."""
-    stranger.ok("login", "--email", account.email, "--password-stdin", stdin=account.password)
+    stranger.ok("login", "--password", "--email", account.email, "--password-stdin", stdin=account.password)
     return stranger

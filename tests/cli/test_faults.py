@@ -159,7 +159,7 @@ def test_the_servers_text_cannot_control_the_terminal(cli, server):
 def test_logout_removes_the_session_even_when_the_server_is_away(server, tmp_path):
     server.answer = whole(b'{"access_token":"canary-token","token_type":"Bearer","expires_in":900}')
     cli = Cli(tmp_path / "home", server.url, server.ca)
-    cli.ok("login", "--email", "ada@example.org", "--password-stdin", stdin="x")
+    cli.ok("login", "--password", "--email", "ada@example.org", "--password-stdin", stdin="x")
     server.close()
     result = cli.run("logout", "--output", "json")
     assert result.returncode == 0
@@ -174,7 +174,7 @@ def test_logout_removes_the_session_even_when_the_server_is_away(server, tmp_pat
 def test_a_login_without_a_token_stores_nothing(server, tmp_path, body):
     server.answer = whole(body)
     cli = Cli(tmp_path / "home", server.url, server.ca)
-    assert "canary" not in cli.fails(1, "login", "--email", "ada@example.org", "--password-stdin", stdin="x")
+    assert "canary" not in cli.fails(1, "login", "--password", "--email", "ada@example.org", "--password-stdin", stdin="x")
     assert not cli.session_file.exists()
 
 

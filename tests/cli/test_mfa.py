@@ -96,7 +96,7 @@ def test_setup_in_json(cli, account):
 
 @pytest.mark.parametrize("kind", ["code", "recovery code"])
 def test_a_login_asks_for_the_code(stranger, account, factor, kind):
-    terminal = Terminal(stranger, "login", "--email", account.email)
+    terminal = Terminal(stranger, "login", "--password", "--email", account.email)
     terminal.wait_for(b"Password: ")
     terminal.type(account.password + "\n")
     terminal.wait_for(b"Code: ")
@@ -108,22 +108,22 @@ def test_a_login_asks_for_the_code(stranger, account, factor, kind):
 def test_a_login_takes_password_and_code_from_files(stranger, account, factor, tmp_path):
     for name, text in (("password", account.password), ("code", factor.code())):
         (tmp_path / name).write_text(text + "\n")
-    stranger.ok("login", "--email", account.email, "--password-file", tmp_path / "password",
+    stranger.ok("login", "--password", "--email", account.email, "--password-file", tmp_path / "password",
                 "--code-stdin", stdin=factor.recovery_codes[0])
     stranger.ok("logout")
-    stranger.ok("login", "--email", account.email, "--password-stdin", "--code-file", tmp_path / "code",
+    stranger.ok("login", "--password", "--email", account.email, "--password-stdin", "--code-file", tmp_path / "code",
                 stdin=account.password)
     stranger.ok("whoami")
 
 
 def test_a_wrong_code_opens_no_session(stranger, account, factor, tmp_path):
     (tmp_path / "password").write_text(account.password)
-    complaint = stranger.fails(3, "login", "--email", account.email, "--password-file", tmp_path / "password",
+    complaint = stranger.fails(3, "login", "--password", "--email", account.email, "--password-file", tmp_path / "password",
                                "--code-stdin", stdin=factor.wrong_code())
     assert "Invalid code" in complaint
     assert not stranger.session_file.exists()
     # Where nobody can be asked, it says how else.
-    complaint = stranger.fails(1, "login", "--email", account.email, "--password-stdin", stdin=account.password)
+    complaint = stranger.fails(1, "login", "--password", "--email", account.email, "--password-stdin", stdin=account.password)
     assert "--code-file" in complaint
 
 

@@ -25,7 +25,7 @@ def change_session(cli, **members):
 
 
 def test_login_whoami_logout(stranger, account):
-    result = stranger.run("login", "--email", account.email, "--password-stdin", stdin=account.password + "\n")
+    result = stranger.run("login", "--password", "--email", account.email, "--password-stdin", stdin=account.password + "\n")
     assert result.returncode == 0, result.stderr
     assert result.stdout == b"" and account.email.encode() in result.stderr
     assert account.email.encode() in stranger.ok("whoami")
@@ -53,23 +53,23 @@ def test_signup_with_a_weak_password_fails_and_keeps_nothing(stranger):
 
 def test_a_password_file(stranger, account, tmp_path):
     (tmp_path / "password").write_text(account.password + "\r\n")
-    stranger.ok("login", "--email", account.email, "--password-file", tmp_path / "password")
+    stranger.ok("login", "--password", "--email", account.email, "--password-file", tmp_path / "password")
 
 
 def test_wrong_credentials(stranger, account):
     assert "Invalid credentials" in stranger.fails(
-        3, "login", "--email", account.email, "--password-stdin", stdin="Wr0ng-water-Level!")
+        3, "login", "--password", "--email", account.email, "--password-stdin", stdin="Wr0ng-water-Level!")
     assert not stranger.session_file.exists()
 
 
 def test_without_a_terminal_the_password_must_be_given(stranger):
-    assert "--password-file" in stranger.fails(1, "login", "--email", "a@example.org")
+    assert "--password-file" in stranger.fails(1, "login", "--password", "--email", "a@example.org")
 
 
 def test_the_session_is_readable_by_its_owner_only(stranger, account):
     previous = os.umask(0)
     try:
-        stranger.ok("login", "--email", account.email, "--password-stdin", stdin=account.password)
+        stranger.ok("login", "--password", "--email", account.email, "--password-stdin", stdin=account.password)
     finally:
         os.umask(previous)
     assert mode(stranger.session_file) == 0o600
@@ -79,7 +79,7 @@ def test_the_session_is_readable_by_its_owner_only(stranger, account):
 
 def test_the_session_follows_xdg_config_home(stranger, account, tmp_path):
     env = {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
-    stranger.ok("login", "--email", account.email, "--password-stdin", stdin=account.password, env=env)
+    stranger.ok("login", "--password", "--email", account.email, "--password-stdin", stdin=account.password, env=env)
     assert mode(tmp_path / "xdg" / "claviger" / "session.json") == 0o600
     assert not stranger.session_file.exists()
 
@@ -102,7 +102,7 @@ def test_a_session_behind_a_link_is_refused_and_never_written_through(cli, accou
     cli.session_file.symlink_to(elsewhere)
     before = elsewhere.read_bytes()
     assert "symbolic link" in cli.fails(1, "whoami")
-    cli.fails(1, "login", "--email", account.email, "--password-stdin", stdin=account.password)
+    cli.fails(1, "login", "--password", "--email", account.email, "--password-stdin", stdin=account.password)
     assert elsewhere.read_bytes() == before
     cli.ok("logout")
     assert elsewhere.read_bytes() == before and not cli.session_file.is_symlink()
@@ -123,7 +123,7 @@ def test_a_directory_that_others_can_write_to_is_refused(cli, account):
     cli.session_file.parent.chmod(0o777)
     assert "others can write" in cli.fails(1, "whoami")
     assert "others can write" in cli.fails(
-        1, "login", "--email", account.email, "--password-stdin", stdin=account.password)
+        1, "login", "--password", "--email", account.email, "--password-stdin", stdin=account.password)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"url":"https://x","token":"","expires_at":"x"}', "\x00" * 99])

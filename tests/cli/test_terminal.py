@@ -6,7 +6,7 @@ from terminal import Terminal
 
 
 def test_the_password_is_asked_for_and_not_shown(stranger, account):
-    terminal = Terminal(stranger, "login", "--email", account.email)
+    terminal = Terminal(stranger, "login", "--password", "--email", account.email)
     terminal.wait_for(b"Password: ")
     assert not terminal.echoes()
     terminal.type(account.password + "\n")
@@ -26,7 +26,7 @@ def test_signup_asks_twice(stranger):
 
 
 def test_an_interrupted_question_leaves_the_terminal_as_it_was(stranger):
-    terminal = Terminal(stranger, "login", "--email", "a@example.org")
+    terminal = Terminal(stranger, "login", "--password", "--email", "a@example.org")
     terminal.wait_for(b"Password: ")
     assert not terminal.echoes()
     with terminal.kept_open():

@@ -90,7 +90,7 @@ def test_the_manual_pages_are_well_formed(page):
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["vault"], ["vault", "nonsense"], ["vault", "create"], ["login"], ["run", "--", "true"],
+    [], ["nonsense"], ["vault"], ["vault", "nonsense"], ["vault", "create"], ["login", "--password"], ["run", "--", "true"],
     ["--output", "xml", "version"], ["--timeout", "0", "health"], ["--timeout", "x", "health"],
     ["secret", "put", "v", "p", "--metadata", "[1]"], ["secret", "put", "v", "p", "--metadata", "{"],
     ["secret", "put", "v", "p", "--expires-in", "5"], ["secret", "put", "v", "p", "--expires-in", "0h"],
@@ -102,9 +102,10 @@ def test_the_manual_pages_are_well_formed(page):
     ["run", "--vault", "v", "--secret", "A=b", "--prefix", "c", "--", "true"], ["run", "--vault", "v"],
     ["audit", "verify", "file"], ["audit", "verify", "f", "--public-key", "k", "--expect-checkpoint", "1"],
     ["audit", "verify", "f", "--public-key", "k", "--org", "mine"], ["completion", "tcsh"],
-    ["login", "--email", "a@b.c", "--password", "x"],
-    ["login", "--email", "a@b.c", "--password-stdin", "--password-file", "x"],
-    ["login", "--email", "a@b.c", "--password-stdin", "--code-stdin"], ["mfa"], ["mfa", "confirm", "123456"],
+    ["login", "--password", "--email", "a@b.c", "--password", "x"], ["login", "--email", "a@b.c"],
+    ["login", "--password-stdin"], ["login", "--code-stdin"], ["login", "--password", "--email", "a@b.c", "--no-qr"],
+    ["login", "--password", "--email", "a@b.c", "--password-stdin", "--password-file", "x"],
+    ["login", "--password", "--email", "a@b.c", "--password-stdin", "--code-stdin"], ["mfa"], ["mfa", "confirm", "123456"],
     ["mfa", "confirm", "--code-stdin", "--code-file", "x"], ["mfa", "disable", "--code-stdin", "--password-stdin"],
 ], ids=" ".join)
 def test_wrong_usage_is_refused_with_status_2(offline, arguments):

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from contract.device_test import Login, approve, reasons
 from support.browser_form import Browser
+from support.device import Login, approve, reasons
 from support.totp import Factor
 
 POSTS = ["/device/sign-in", "/device/second-factor", "/device/check", "/device/decision"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from support import wait
+from support.browser_form import Browser
+from support.device import Login, approve, refresh
 from support.totp import Factor
 
 
@@ -47,8 +49,10 @@ def canaries(own_daemon):
     assert changed.status_code == 200
     account.token = account.login(new_password)
     assert vault.delete_secret("db/password").status_code == 204
+    secrets_of_devices = devices(own_daemon, account, new_password)
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    return [*values, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key, own_daemon.installation.token.pin]
+    return [*values, *secrets_of_devices, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key,
+            own_daemon.installation.token.pin]
 
 
 def second_factor(daemon, account, password):
@@ -63,6 +67,28 @@ def second_factor(daemon, account, password):
     account.delete("/v1/auth/mfa", json={"code": factor.recovery_codes[2], "password": 7}, raw=True)
     account.with_token(challenges[2]).get("/v1/vaults", raw=True)
     return [factor.secret, *factor.recovery_codes, *challenges]
+
+
+def devices(daemon, account, password):
+    """Codes, tokens and cookies of a device login, approved at the page, and of one that was refused."""
+    account.password = password
+    logins = [Login(daemon.api(), daemon) for _ in range(2)]
+    browser = Browser(daemon)
+    browser.open()
+    cookies = [browser.cookie]
+    browser.send(email=account.email, password="Wr0ng-water-Level!")
+    browser.sign_in(account)
+    cookies.append(browser.cookie)
+    browser.send(user_code=logins[0].user_code)
+    browser.send(decision="approve", matches="yes")
+    first = logins[0].poll()
+    second = refresh(daemon.api(), first["refresh_token"])
+    third = refresh(daemon.api(), second["refresh_token"])
+    refresh(daemon.api(), first["refresh_token"])
+    approve(account, logins[1], "deny")
+    logins[1].poll()
+    return [*cookies, *(tokens[name] for tokens in (first, second, third) for name in ("refresh_token", "access_token")),
+            *(login.answer["device_code"] for login in logins), *(login.user_code for login in logins)]
 
 
 def found_in(data, canaries):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import wait
+from support.device import Login, approve, refresh
 from support.people import join
 from support.totp import Factor
 
@@ -162,6 +163,37 @@ def test_wrong_codes_are_counted_on_both_nodes_together(nodes):
     for node in nodes * 5:
         assert factor.verify(factor.wrong_code(), factor.challenge(api=node.api()), node.api()).status_code == 401
     assert factor.verify(factor.code(), api=nodes[1].api()).status_code == 401
+
+
+def test_a_device_login_of_one_node_is_approved_and_redeemed_on_the_other_once(nodes):
+    account = nodes[0].api().signup()
+    login = Login(nodes[0].api(), nodes[0])
+    assert approve(nodes[1].api(account.token), login).status_code == 200
+    login.rewind(100)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda node: login.poll(node.api(), patient=False), nodes * 4))
+    assert sum("access_token" in answer for answer in answers) == 1, answers
+
+
+def test_a_stolen_refresh_token_kills_access_tokens_on_the_other_node(nodes):
+    account = nodes[0].api().signup()
+    first = Login(nodes[0].api(), nodes[0]).tokens(account)
+    second = refresh(nodes[1].api(), first["refresh_token"])
+    third = refresh(nodes[0].api(), second["refresh_token"])
+    everywhere(nodes, third["access_token"], 200)
+    assert refresh(nodes[1].api(), first["refresh_token"]) == {"error": "invalid_grant"}
+    for tokens in (first, second, third):
+        everywhere(nodes, tokens["access_token"], 401)
+    everywhere(nodes, account.token, 200)
+
+
+def test_of_exchanges_of_one_token_on_both_nodes_no_two_live(nodes):
+    account = nodes[0].api().signup()
+    tokens = Login(nodes[0].api(), nodes[0]).tokens(account)
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda node: refresh(node.api(), tokens["refresh_token"]), nodes * 3))
+    given = [answer["refresh_token"] for answer in answers if "refresh_token" in answer]
+    assert sum("access_token" in refresh(nodes[0].api(), token) for token in given) <= 1
 
 
 def test_an_ip_rule_holds_on_the_other_node(own_installation):
