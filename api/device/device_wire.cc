@@ -14,6 +14,7 @@ constexpr size_t kMaxScopeBytes = 256;
 constexpr size_t kMaxCredentialBytes = 256;
 constexpr size_t kMaxUserCodeBytes = 64;
 constexpr size_t kMaxUriBytes = 2048;
+constexpr int64_t kShortestTokenSeconds = 60;  // what an answer means that does not say
 constexpr std::string_view kDeviceGrant = "urn:ietf:params:oauth:grant-type:device_code";
 constexpr std::string_view kRefreshGrant = "refresh_token";
 
@@ -163,6 +164,7 @@ Result<DeviceTokenAnswer> DecodeDeviceTokenAnswer(const Json& json) {
   TRYV(reader.Finish());
   if (!user || !org) return Invalid("The answer holds a malformed id");
   TRY(grant.token, DecodeAccessToken(json));
+  if (grant.token.expires_in == 0) grant.token.expires_in = kShortestTokenSeconds;
   grant.user = *user;
   grant.org = *org;
   return DeviceTokenAnswer(std::move(grant));
