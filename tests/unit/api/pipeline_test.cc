@@ -345,6 +345,31 @@ TEST_CASE_FIXTURE(Fixture, "a refusal whose record cannot be committed is 503 as
   CHECK(Ask(Failing(NotFound("Vault not found"))).status == 503);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a route's refusals look as it says, also where its record cannot be committed") {
+  const auto looks = [](const Error& error) { return Response{418, "text/html", error.detail, {}}; };
+  Route route = Failing(Forbidden("Not you"));
+  route.refusal = looks;
+  const Response refused = Ask(route);
+  CHECK((refused.status == 418 && refused.content_type == "text/html" && refused.body == "Not you"));
+  audit.fails = true;
+  CHECK(Ask(route).status == 418);
+  Route succeeding = Succeeding();
+  succeeding.refusal = looks;
+  CHECK(Ask(succeeding).content_type == "text/html");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a refusal in an answer of 200 is recorded as denied, with its reason") {
+  Route route;
+  route.action = "x.read";
+  route.handler = [](Context& context) -> Result<Response> {
+    context.audit.Refuse("not today");
+    return Response::Json(200, "{}");
+  };
+  CHECK(Ask(route).status == 200);
+  CHECK(audit.last.outcome == "denied");
+  CHECK(ParseJson(audit.last.details).value()["reason"] == "not today");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a record that was committed with its change is not written twice") {
   Route route = Succeeding();
   route.handler = [](Context& context) -> Result<Response> {
