@@ -12,6 +12,9 @@ using http::Method;
 using http::Response;
 
 constexpr int kRefused = 403;
+constexpr std::string_view kUnknownCode =
+    "No login waits under this code. Look at it again, or begin anew on the device.";
+constexpr std::string_view kDecidedCode = "This login is decided already. Begin anew on the device.";
 constexpr std::string_view kNotSignedIn = "You are not signed in, or not any more. Sign in again.";
 
 // What a link or a form says of the code, if it is one.
@@ -21,10 +24,8 @@ bool IsUnauthenticated(const Error& error) { return error.kind == ErrorKind::kUn
 
 // What the person can mend themselves, in place of an error: the code.
 std::optional<std::string_view> ProblemWithCode(const Error& error) {
-  if (error.kind == ErrorKind::kNotFound) {
-    return "No login waits under this code. Look at it again, or begin anew on the device.";
-  }
-  if (error.kind == ErrorKind::kInvalid) return "This login is decided already. Begin anew on the device.";
+  if (error.kind == ErrorKind::kNotFound) return kUnknownCode;
+  if (error.kind == ErrorKind::kInvalid) return kDecidedCode;
   return std::nullopt;
 }
 
@@ -122,7 +123,7 @@ Result<Response> DevicePages::Check(Context& context) {
     return device_views::EnterCode({form_token, typed, 404, *problem}, session->email);
   }
   if (asking.value().what.state != DeviceState::kPending) {
-    return device_views::EnterCode({form_token, typed, 400, *ProblemWithCode(Invalid(""))}, session->email);
+    return device_views::EnterCode({form_token, typed, 400, kDecidedCode}, session->email);
   }
   return device_views::Confirm({form_token, asking.value().user_code}, session->email, asking.value().what);
 }
