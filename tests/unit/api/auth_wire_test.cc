@@ -118,9 +118,12 @@ TEST_CASE("deleting an account takes the exact text under either name") {
 }
 
 TEST_CASE("a token response has exactly the three members that clients accept") {
-  CHECK(DumpJson(EncodeAccessToken({"t", 900})) ==
+  AccessToken given;
+  given.token = "t";
+  given.expires_in = 900;
+  CHECK(DumpJson(EncodeAccessToken(given)) ==
         R"({"access_token":"t","expires_in":900,"token_type":"Bearer"})");
-  const auto token = DecodeAccessToken(EncodeAccessToken({"t", 900}));
+  const auto token = DecodeAccessToken(EncodeAccessToken(given));
   CHECK(token.value().token == "t");
   CHECK(token.value().expires_in == 900);
   CHECK(!DecodeAccessToken(Json::object()).has_value());

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <set>
+#include <vector>
 
 #include "api/device/user_code.h"
 #include "crypto/random.h"
