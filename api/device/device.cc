@@ -1,5 +1,7 @@
 #include "api/device/device.h"
 
+#include <algorithm>
+
 #include "api/device/user_code.h"
 #include "crypto/credential.h"
 
@@ -161,6 +163,9 @@ Result<DeviceState> Device::Decide(const Principal& principal, std::string_view 
   TRY(const auto asking, Look(user_code, audit));
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, asking.user_code));
   const device_store::Decider person{principal.org, UserId{principal.id}};
+  // Who signs in in the second of a change of the password gets a session of the next one.
+  const Time decided_at =
+      decision.session != nullptr ? std::max(asked_at, decision.session->signed_in_at) : asked_at;
   audit.SetResource("user", person.user.ToString());
 
   TRY(auto lease, parts_.pool.Acquire());
@@ -169,7 +174,7 @@ Result<DeviceState> Device::Decide(const Principal& principal, std::string_view 
     TRY(const bool spent, pages::Sessions::Spend(*lease, *decision.session));
     if (!spent) return Unauthenticated("the session is spent");
   }
-  const auto decided = device_store::Decide(*lease, mac, decision.state, person, asked_at);
+  const auto decided = device_store::Decide(*lease, mac, decision.state, person, decided_at);
   // The only reference is to the person.
   if (!decided && decided.error().kind == ErrorKind::kConflict) return Unauthenticated("the account is gone");
   TRYV(decided);

@@ -9,7 +9,8 @@
 // name, once: the row goes in the transaction that writes the audit record. After ten minutes it is over.
 //
 // An approval is as good as the tokens of that moment: a change of the password after it makes it void, and
-// so do the refresh tokens that began with it (api/device/refresh.h).
+// so do the refresh tokens that began with it (api/device/refresh.h). An approval by the API in the very
+// second of that change counts as before it.
 //
 // Guesses at user codes have budgets. A device that polls too fast is told so (api/device/poll_pace.h), if it
 // can understand that: as shipped clients cannot, who never ask for offline_access, they are told to wait on.

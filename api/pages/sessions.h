@@ -19,6 +19,7 @@ inline constexpr std::chrono::minutes kSessionLife{10};
 struct Session {
   Principal principal;
   std::string email;
+  Time signed_in_at{};  // as the `iat` of a token: never before the last change of the password
   Bytes mac;
 };
 

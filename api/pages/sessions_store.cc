@@ -19,7 +19,7 @@ constexpr Statement kInsert = {"page_sessions_insert",
 // Without an organisation: a browser has only its cookie.
 constexpr Statement kFind = {
     "page_sessions_find",
-    "SELECT s.org_id, s.user_id, u.role, u.email, s.expires_at"
+    "SELECT s.org_id, s.user_id, u.role, u.email, s.expires_at, s.signed_in_at"
     "  FROM page_sessions s JOIN users u ON u.org_id = s.org_id AND u.id = s.user_id"
     " WHERE s.mac = $1 AND s.expires_at > $2 AND s.signed_in_at >= u.tokens_valid_from",
     true};
@@ -46,6 +46,7 @@ Result<std::optional<Session>> Find(schema::Connection& connection, ByteView mac
   session.principal.role = *role;
   session.email = rows.Text(0, 3);
   session.principal.expires_at = UnixSeconds(rows.Timestamp(0, 4));
+  session.signed_in_at = rows.Timestamp(0, 5);
   session.mac.assign(mac.begin(), mac.end());
   return session;
 }

@@ -165,6 +165,15 @@ def test_a_session_dies_with_a_change_of_the_password(browser, account, login):
     assert login.poll() == {"error": "authorization_pending"}
 
 
+def test_an_approval_in_the_second_of_a_new_password_holds(browser, account, login, daemon):
+    # As long seconds as a slow machine may want.
+    daemon.psql_owner("UPDATE users SET tokens_valid_from = date_trunc('second', now()) + interval '5 min' "
+                      f"WHERE email = '{account.email}'")
+    at_confirmation(browser, account, login)
+    assert browser.send(decision="approve", matches="yes").status_code == 200
+    assert login.poll()["email"] == account.email
+
+
 def test_a_wrong_password_and_an_unknown_address_look_alike(browser, account):
     pages = []
     for email in (account.email, f"{secrets.token_hex(4)}@example.org"):
