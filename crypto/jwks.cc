@@ -45,6 +45,8 @@ bool AbsentOrValue(const json& jwk, const char* name, std::string_view expected)
   return !jwk.contains(name) || HasValue(jwk, name, expected);
 }
 
+}  // namespace
+
 Result<PublicKey> ParseJwk(const json& jwk) {
   PublicKey key;
   if (HasValue(jwk, "kty", "OKP") && HasValue(jwk, "crv", "Ed25519")) {
@@ -73,8 +75,6 @@ Result<PublicKey> ParseJwk(const json& jwk) {
   if (!IsSound(key)) return Invalid("A key of the set is not a sound public key");
   return key;
 }
-
-}  // namespace
 
 std::string JwksJson(const std::vector<PublicKey>& keys) {
   ordered_json set = {{"keys", ordered_json::array()}};

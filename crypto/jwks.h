@@ -1,4 +1,5 @@
 #pragma once
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +12,8 @@ namespace claviger::crypto {
 // Failures are kInvalid.
 Result<std::vector<PublicKey>> ParseJwks(std::string_view text);
 Result<std::vector<PublicKey>> ParsePem(std::string_view text);
+
+// One key of a set.
+Result<PublicKey> ParseJwk(const nlohmann::json& jwk);
 
 }  // namespace claviger::crypto

@@ -56,6 +56,8 @@ class TokenVerifier {
 // small-order key). VerifyEs256 takes r || s; as ECDSA allows, n - s is valid where s is.
 bool VerifyEdDsa(ByteView public_key, ByteView message, ByteView signature);
 bool VerifyEs256(ByteView public_key, ByteView message, ByteView signature);
+// RSASSA-PKCS1-v1_5 with SHA-256, for tokens of others: a modulus of 2048 to 8192 bits.
+bool VerifyRs256(ByteView modulus, ByteView exponent, ByteView message, ByteView signature);
 bool VerifySignature(const PublicKey& key, ByteView message, ByteView signature);
 
 // RFC 7517 key set (unsound keys are left out), and one key as PEM SubjectPublicKeyInfo.

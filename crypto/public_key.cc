@@ -8,6 +8,9 @@
 namespace claviger::crypto {
 namespace {
 
+constexpr size_t kMaxRsaBytes = 1024;
+constexpr int kMinRsaBits = 2048;
+
 using Ed25519Point = std::array<uint8_t, 32>;
 
 constexpr Ed25519Point LittleEndian(uint8_t first, uint8_t middle, uint8_t last) {
@@ -47,16 +50,10 @@ PKey LoadEd25519(ByteView raw) {
   return PKey(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, raw.data(), raw.size()));
 }
 
-PKey LoadP256(ByteView raw) {
-  if (raw.size() != 65 || raw.front() != 0x04) return nullptr;
-  const ParamBuilder builder(OSSL_PARAM_BLD_new());
-  if (!builder ||
-      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
-      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, raw.data(), raw.size()) != 1) {
-    return nullptr;
-  }
+// Built from its numbers and checked; nullptr if either fails.
+PKey KeyOf(const char* type, const ParamBuilder& builder) {
   const Params params(OSSL_PARAM_BLD_to_param(builder.get()));
-  const PKeyCtx ctx(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  const PKeyCtx ctx(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   if (!params || !ctx || EVP_PKEY_fromdata_init(ctx.get()) != 1 ||
       EVP_PKEY_fromdata(ctx.get(), &key, EVP_PKEY_PUBLIC_KEY, params.get()) != 1) {
@@ -70,10 +67,37 @@ PKey LoadP256(ByteView raw) {
   return nullptr;
 }
 
+PKey LoadP256(ByteView raw) {
+  if (raw.size() != 65 || raw.front() != 0x04) return nullptr;
+  const ParamBuilder builder(OSSL_PARAM_BLD_new());
+  if (!builder ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
+      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, raw.data(), raw.size()) != 1) {
+    return nullptr;
+  }
+  return KeyOf("EC", builder);
+}
+
 }  // namespace
 
 PKey LoadPublicKey(SignatureAlgorithm algorithm, ByteView raw) {
   return algorithm == SignatureAlgorithm::kEdDsa ? LoadEd25519(raw) : LoadP256(raw);
+}
+
+PKey LoadRsaPublicKey(ByteView modulus, ByteView exponent) {
+  if (modulus.empty() || modulus.size() > kMaxRsaBytes || exponent.empty() ||
+      exponent.size() > kMaxRsaBytes) {
+    return nullptr;
+  }
+  const ParamBuilder builder(OSSL_PARAM_BLD_new());
+  const BigNumber n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
+  const BigNumber e(BN_bin2bn(exponent.data(), static_cast<int>(exponent.size()), nullptr));
+  if (!builder || !n || !e || BN_num_bits(n.get()) < kMinRsaBits ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
+    return nullptr;
+  }
+  return KeyOf("RSA", builder);
 }
 
 const char* JwsName(SignatureAlgorithm algorithm) {

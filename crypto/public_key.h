@@ -12,6 +12,10 @@ namespace claviger::crypto {
 PKey LoadPublicKey(SignatureAlgorithm algorithm, ByteView raw);
 inline bool IsSound(const PublicKey& key) { return LoadPublicKey(key.algorithm, key.raw) != nullptr; }
 
+// nullptr unless the modulus has 2048 to 8192 bits and both numbers, big-endian, can be those of a public key
+// (NIST SP 800-56B section 6.4.2).
+PKey LoadRsaPublicKey(ByteView modulus, ByteView exponent);
+
 // JWS `alg`: "EdDSA" or "ES256".
 const char* JwsName(SignatureAlgorithm algorithm);
 

@@ -46,6 +46,11 @@ bool VerifyEs256(ByteView public_key, ByteView message, ByteView signature) {
   return !der.empty() && DigestVerify(key.get(), "SHA256", message, der);
 }
 
+bool VerifyRs256(ByteView modulus, ByteView exponent, ByteView message, ByteView signature) {
+  const PKey key = LoadRsaPublicKey(modulus, exponent);
+  return key && DigestVerify(key.get(), "SHA256", message, signature);
+}
+
 bool VerifySignature(const PublicKey& key, ByteView message, ByteView signature) {
   switch (key.algorithm) {
     case SignatureAlgorithm::kEdDsa:

@@ -1,29 +1,11 @@
 #include <algorithm>
 
+#include "crypto/jwt_parts.h"
 #include "crypto/public_key.h"
 #include "crypto/token_claims.h"
 
 namespace claviger::crypto {
 namespace {
-
-constexpr int64_t kClockSkewSeconds = 60;
-
-struct TokenParts {
-  std::string_view header;       // base64url
-  std::string_view claims;       // base64url
-  std::string_view signed_text;  // header.claims
-  std::string_view signature;    // base64url
-};
-
-std::optional<TokenParts> SplitToken(std::string_view token) {
-  const size_t first = token.find('.');
-  if (first == std::string_view::npos) return std::nullopt;
-  const size_t second = token.find('.', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
-  // A third dot would fail base64url below.
-  return TokenParts{token.substr(0, first), token.substr(first + 1, second - first - 1),
-                    token.substr(0, second), token.substr(second + 1)};
-}
 
 Status CheckTimes(const ParsedClaims& parsed, Time now) {
   const TokenClaims& claims = parsed.claims;
@@ -68,7 +50,7 @@ TokenVerifier::TokenVerifier(std::string issuer, std::vector<PublicKey> keys) : 
 
 Result<TokenClaims> TokenVerifier::Verify(std::string_view token, Time now) const {
   if (token.size() > kMaxTokenBytes) return Unauthenticated("token too long");
-  const auto parts = SplitToken(token);
+  const auto parts = SplitJwt(token);
   if (!parts) return Unauthenticated("token has not three parts");
   const auto header_json = Base64UrlDecode(parts->header);
   const auto header = header_json ? ParseTokenHeader(AsText(*header_json)) : std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/jwt_parts.h"
 #include "crypto/public_key.h"
 #include "crypto/strict_json.h"
 
@@ -11,19 +12,8 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr int64_t kEndOfYear9999 = 253402300799;
-
 std::string Dump(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-// A JSON integer without fraction or exponent, from 1970 to 9999.
-std::optional<int64_t> FindNumericDate(const json& claims, const char* name) {
-  const auto found = claims.find(name);
-  if (found == claims.end() || !found->is_number_unsigned()) return std::nullopt;
-  const auto value = found->get<uint64_t>();
-  if (value > static_cast<uint64_t>(kEndOfYear9999)) return std::nullopt;
-  return static_cast<int64_t>(value);
 }
 
 std::optional<Uuid> FindUuid(const json& claims, const char* name) {

@@ -153,3 +153,37 @@ TEST_CASE("A P-256 key must be an uncompressed point on the curve") {
   CHECK_FALSE(sound({}));
   CHECK_FALSE(sound({0x00}));  // the point at infinity
 }
+
+TEST_CASE("RS256 agrees with every case of Project Wycheproof") {
+  Bytes modulus;
+  Bytes exponent;
+  size_t cases = 0;
+  for (const auto& fields : test::ReadCases("rs256.vec")) {
+    if (fields.at(0) == "key") {
+      modulus = Unhex(fields.at(1));
+      exponent = Unhex(fields.at(2));
+      continue;
+    }
+    CAPTURE(fields.at(0));
+    CHECK(VerifyRs256(modulus, exponent, Unhex(fields.at(2)), Unhex(fields.at(3))) ==
+          (fields.at(1) == "valid"));
+    ++cases;
+  }
+  CHECK(cases == 259);
+}
+
+TEST_CASE("An RSA key is refused if it is short, long, even or has a senseless exponent") {
+  const auto key = test::ReadCases("rs256.vec").front();
+  const Bytes modulus = Unhex(key.at(1));
+  const Bytes exponent = Unhex(key.at(2));
+  CHECK(LoadRsaPublicKey(modulus, exponent) != nullptr);
+  CHECK(LoadRsaPublicKey({}, exponent) == nullptr);
+  CHECK(LoadRsaPublicKey(modulus, {}) == nullptr);
+  CHECK(LoadRsaPublicKey(modulus, Unhex("01")) == nullptr);
+  CHECK(LoadRsaPublicKey(modulus, Unhex("010000")) == nullptr);
+  CHECK(LoadRsaPublicKey(ByteView(modulus).first(modulus.size() - 1), exponent) == nullptr);  // 2040 bits
+  Bytes even = modulus;
+  even.back() &= 0xFE;
+  CHECK(LoadRsaPublicKey(even, exponent) == nullptr);
+  CHECK(LoadRsaPublicKey(Bytes(1025, 0xFF), exponent) == nullptr);
+}
