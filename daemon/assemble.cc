@@ -7,6 +7,7 @@
 #include "api/audit/linker.h"
 #include "api/mail/mail.h"
 #include "api/mail/mail_sender.h"
+#include "api/oidc/https_get.h"
 #include "api/pipeline.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
@@ -87,6 +88,10 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::ChangeFeed feed(config.database, {&authenticator, &ip_gate}, clock, log);
+  api::ProviderKeys provider_keys(
+      config.oidc_issuer,
+      [&](const std::string& url) { return api::HttpsGet(url, {.ca_file = config.oidc_ca_file}); }, clock,
+      log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker(pool, *keyring, clock, log);
   api::Mail mail({config.smtp.from, config.mail_url}, {*keyring, system_kek, clock, random});
@@ -100,7 +105,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, system_kek, pool,
-                                                authenticator, ip_gate, audit, mail, readiness})));
+                                                authenticator, ip_gate, provider_keys, audit, mail, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
@@ -121,6 +126,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   linker.Start();
   if (mail_sender) mail_sender->Start();
   readiness.Start();
+  if (!config.oidc_issuer.empty()) provider_keys.Start();
   server->Start();
   Announce(config, *server, log);
   manager.Ready();

@@ -66,12 +66,13 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
+  api::ProviderKeys provider_keys("", {}, clock, log);
   api::AuditLog audit(pool, clock, random, log, 1);
   api::Mail mail({}, {keyring, system_kek, clock, random});
   const api::Readiness readiness(config.database, keyring, audit, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek, pool,
-                                                authenticator, ip_gate, audit, mail, readiness})));
+                                                authenticator, ip_gate, provider_keys, audit, mail, readiness})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -176,6 +176,23 @@ Status CheckMail(const Config& config) {
     return Invalid("mail.user and mail.password_file need each other");
   if (smtp.security == api::MailSecurity::kNone && !IsLocal(smtp.server + ":") && smtp.server != "::1")
     return Invalid("mail.security = none is for a mail server on this machine only");
+// The issuer is compared byte by byte with that of tokens, so it is written here as the provider writes it.
+Status CheckOidc(const Config& config) {
+  const std::string& issuer = config.oidc_issuer;
+  if (issuer.empty()) return Ok();
+  const bool plain = std::all_of(issuer.begin(), issuer.end(), [](char c) {
+    return c > ' ' && c < 0x7F && c != '?' && c != '#' && c != '@';
+  });
+  if (!issuer.starts_with("https://") || issuer.size() > 1024 || !plain) {
+    return Invalid("oidc.issuer must be an https URL without user, query and fragment");
+  }
+  if (config.oidc_client_ids.empty()) return Invalid("oidc.client_id is missing: oidc.issuer needs one");
+  for (const auto& domain : config.oidc_email_domains) {
+    const bool ok = !domain.empty() && std::all_of(domain.begin(), domain.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    });
+    if (!ok) return Invalid("oidc.email_domain must be a domain name in lower case");
+  }
   return Ok();
 }
 
@@ -214,6 +231,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckListeners(config));
   TRYV(CheckMail(config));
+  TRYV(CheckOidc(config));
   FillListeners(config);
   return config;
 }

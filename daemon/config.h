@@ -66,6 +66,16 @@ struct Config {
   std::string mail_url;
   // The pause before a mail that failed is tried again; it doubles up to an hour. Default: 60 s.
   std::chrono::milliseconds mail_retry{60000};
+  // The OpenID provider whose accounts may sign in: its issuer, an https URL. Default: none.
+  std::string oidc_issuer;
+  // The clients here whose ID tokens are accepted. Default: none.
+  std::vector<std::string> oidc_client_ids;
+  // Authorities that sign the provider's certificate, PEM file. Default: the system's.
+  std::string oidc_ca_file;
+  // Whom nobody knows may make an account by signing in. Default: false.
+  bool oidc_signup = false;
+  // The domains of e-mail addresses that may make an account so, or bind one. Default: any.
+  std::vector<std::string> oidc_email_domains;
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

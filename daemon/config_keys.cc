@@ -168,6 +168,14 @@ std::vector<ConfigKey> MailKeys() {
       Wait("mail.timeout", "for the delivery of one mail", FIELD(smtp.timeout)),
       Wait("mail.retry", "before a mail that failed is tried again, doubling up to an hour",
            FIELD(mail_retry)),
+std::vector<ConfigKey> OidcKeys() {
+  return {
+      Value("oidc.issuer", "OpenID provider whose accounts may sign in, an https URL", FIELD(oidc_issuer)),
+      List("oidc.client_id", "client whose ID tokens are accepted (repeatable)", FIELD(oidc_client_ids)),
+      Value("oidc.ca_file", "authorities of the provider's certificate, PEM file", FIELD(oidc_ca_file)),
+      Value("oidc.signup", "signing in there makes an account here", FIELD(oidc_signup)),
+      List("oidc.email_domain", "domain whose addresses may have an account so (repeatable)",
+           FIELD(oidc_email_domains)),
   };
 }
 
@@ -195,7 +203,8 @@ std::vector<ConfigKey> RequestKeys() {
 
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), RequestKeys()}) {
+  for (auto&& group :
+       {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(), RequestKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

@@ -19,6 +19,12 @@ Result<api::http::Response> RefuseSignup(api::Context&) {
 
 // Whatever it does, its refusals are audited like any other.
 void ReplaceSignup(Rows& routes, const api::Handler& handler) {
+api::OidcConfig OidcOf(const Config& config) {
+  return {{config.oidc_issuer, config.oidc_client_ids}, config.oidc_signup, config.oidc_email_domains};
+}
+
+// The route stays, so that its refusal is audited like any other.
+void CloseSignup(Rows& routes) {
   for (auto& route : routes) {
     if (route.operation_id == "signup") route.handler = handler;
   }
@@ -66,7 +72,10 @@ Nouns::Nouns(const NounParts& parts)
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
-      ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random) {}
+      ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random),
+      finisher_(parts.pool, tokens_, mfa_, parts.audit),
+      oidc_(OidcOf(parts.config),
+            {parts.pool, parts.provider_keys, tokens_, finisher_, parts.audit, parts.clock, parts.random}) {}
 
 Rows Nouns::Routes(const PublishedKeys& keys) {
   Rows all;
@@ -81,6 +90,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::DeviceRoutes(device_, refresh_, clock_));
   Add(all, api::pages::PageRoutes());
   Add(all, api::DevicePageRoutes(*device_pages_));
+  Add(all, api::OidcRoutes(oidc_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));

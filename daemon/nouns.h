@@ -15,6 +15,7 @@
 #include "api/ip_rules/ip_rules.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
+#include "api/oidc/oidc.h"
 #include "api/org/org.h"
 #include "api/pages/page.h"
 #include "api/routes.h"
@@ -35,6 +36,7 @@ struct NounParts {
   schema::Pool& pool;
   api::Authenticator& authenticator;
   api::IpGate& ip_gate;
+  api::ProviderKeys& provider_keys;
   api::AuditLog& audit;
   api::Mail& mail;
   const api::Readiness& readiness;
@@ -75,6 +77,8 @@ class Nouns {
   api::Secrets secrets_;
   api::AuditTrail trail_;
   api::IpRules ip_rules_;
+  const api::LoginFinisher finisher_;
+  api::Oidc oidc_;
 };
 
 }  // namespace claviger::daemon

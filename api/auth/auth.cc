@@ -33,6 +33,7 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       mfa_(parts.mfa),
       mail_(parts.mail),
       audit_(parts.audit),
+      finisher_(parts.pool, parts.tokens, parts.mfa, parts.audit),
       clock_(parts.clock),
       random_(parts.random),
       verify_(parts.verify),
@@ -88,39 +89,18 @@ Result<std::optional<LoginAnswer>> Auth::LoginOnce(const LoginRequest& request, 
     audit.SetActor("anonymous", "", user->org);
     audit.SetResource("user", user->id.ToString());
   }
-  TRY(const bool matches, verify_(user ? user->password_hash : dummy_hash_, request.password));
-  if (!user || !matches) return InvalidCredentials(user ? "wrong password" : "unknown user");
+  const bool has_password = user && !user->password_hash.empty();
+  TRY(const bool matches, verify_(has_password ? user->password_hash : dummy_hash_, request.password));
+  if (!user) return InvalidCredentials("unknown user");
+  if (!has_password || !matches) return InvalidCredentials(has_password ? "wrong password" : "no password");
 
   std::optional<std::string> new_hash;
   if (!crypto::HasCost(user->password_hash, config_.argon2)) {
     TRY(new_hash, crypto::HashPassword(config_.argon2, random_, request.password));
   }
-  const Mfa::Owner owner{user->org, user->id};
-  TRY(const bool half_way, mfa_.Enabled(owner));
-  Mfa::PreparedChallenge prepared;
-  AccessToken token;
-  AuditDraft success = audit;
-  if (half_way) {
-    TRY(prepared, mfa_.Prepare());
-    success.SetAction("auth.challenge");
-  } else {
-    TRY(token, tokens_.Issue(user->org, user->id, now, user->tokens_valid_from));
-    success.SetAction("auth.success");
-    success.SetActor("user", user->id.ToString(), user->org);
-  }
-  TRY(auto lease, pool_.Acquire());
-  TRY(auto transaction, lease->Begin());
-  TRY(const bool kept, KeepHash(*lease, *user, new_hash));
-  if (!kept) return std::nullopt;
-  if (half_way) {
-    TRY(const bool stored, mfa_.Store(*lease, owner, prepared));
-    if (!stored) return std::nullopt;
-  }
-  TRYV(audit_.Insert(*lease, audit_.Finish(success, "success")));
-  TRYV(transaction.Commit());
-  audit.MarkCommitted();
-  if (half_way) return LoginAnswer(std::move(prepared.challenge));
-  return LoginAnswer(std::move(token));
+  return finisher_.Finish(
+      {user->org, user->id}, now, user->tokens_valid_from, audit,
+      [&](schema::Connection& connection) { return KeepHash(connection, *user, new_hash); });
 }
 
 Result<bool> Auth::KeepHash(schema::Connection& connection, const auth_store::Credentials& user,
@@ -160,6 +140,7 @@ Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequ
   }
   if (!user) return AccountGone();
   TRYV(crypto::CheckPasswordRules(request.new_password.Text(), user->email, config_.password_strict));
+  if (user->password_hash.empty()) return Invalid("This account has no password: it signs in elsewhere");
   TRY(const bool matches, verify_(user->password_hash, request.current_password));
   if (!matches) return InvalidCredentials("wrong current password");
   TRY(const auto new_hash, crypto::HashPassword(config_.argon2, random_, request.new_password));

@@ -24,13 +24,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
 #include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
+#include "api/auth/login_finisher.h"
 #include "api/auth/token_issuer.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
@@ -45,8 +45,6 @@ struct AuthConfig {
   crypto::Argon2Cost argon2;
   bool password_strict = false;
 };
-
-using LoginAnswer = std::variant<AccessToken, MfaChallenge>;
 
 class Auth {
  public:
@@ -72,7 +70,8 @@ class Auth {
   Result<LoginAnswer> Login(const LoginRequest& request, AuditDraft& audit);
   // The token that was presented; a key that was presented itself stays as it is.
   Status Revoke(const Principal& principal, AuditDraft& audit);
-  // kUnauthenticated for a wrong current password, kInvalid for a weak new one. Tells the person by mail.
+  // kUnauthenticated for a wrong current password, kInvalid for a weak new one and for accounts without one.
+  // Tells the person by mail.
   Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
   Result<Profile> GetMe(const Principal& principal);
   Result<Profile> UpdateMe(const Principal& principal, const UpdateMeRequest& request, AuditDraft& audit);
@@ -98,6 +97,7 @@ class Auth {
   Mfa& mfa_;
   Mail& mail_;
   const AuditLog& audit_;
+  const LoginFinisher finisher_;
   const Clock& clock_;
   Random& random_;
   const std::function<Result<bool>(std::string_view, const SecretBytes&)> verify_;
@@ -110,6 +110,9 @@ struct TokenKeyDocuments {
   std::string jwks;
 };
 Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys);
+
+// A token or a challenge, as every login answers.
+http::Response LoginResponse(const LoginAnswer& answer);
 
 // signup, login, revokeToken, refreshToken, changePassword, getMe, updateMe, deleteMe, getJwtPublicKey and
 // the key set at two places. `auth` must outlive the table.

@@ -17,10 +17,7 @@ Result<Response> Signup(Auth& auth, Context& context) {
 Result<Response> Login(Auth& auth, Context& context) {
   TRY(const auto request, DecodeLogin(context.request.body));
   TRY(const auto answer, auth.Login(request, context.audit));
-  if (const auto* challenge = std::get_if<MfaChallenge>(&answer)) {
-    return Response::Json(200, std::string(EncodeMfaChallenge(*challenge).Text()));
-  }
-  return Response::Json(200, DumpJson(EncodeAccessToken(std::get<AccessToken>(answer))));
+  return LoginResponse(answer);
 }
 
 Result<Response> RevokeToken(Auth& auth, Context& context) {
@@ -65,6 +62,13 @@ const char* Algorithm(const crypto::PublicKey& key) {
 }
 
 }  // namespace
+
+Response LoginResponse(const LoginAnswer& answer) {
+  if (const auto* challenge = std::get_if<MfaChallenge>(&answer)) {
+    return Response::Json(200, std::string(EncodeMfaChallenge(*challenge).Text()));
+  }
+  return Response::Json(200, DumpJson(EncodeAccessToken(std::get<AccessToken>(answer))));
+}
 
 Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys) {
   if (keys.empty()) return Internal("the keyring has no token signing key");

@@ -75,7 +75,7 @@ constexpr Statement kDeleteOrg = {"auth_delete_org", "DELETE FROM orgs WHERE id 
 std::optional<Credentials> ReadCredentials(const schema::Rows& rows) {
   if (rows.empty()) return std::nullopt;
   return Credentials{rows.IdAt<UserId>(0, 0), rows.IdAt<OrgId>(0, 1), std::string(rows.Text(0, 2)),
-                     std::string(rows.Text(0, 3)), rows.Timestamp(0, 4)};
+                     rows.IsNull(0, 3) ? std::string() : std::string(rows.Text(0, 3)), rows.Timestamp(0, 4)};
 }
 
 std::optional<Profile> ReadProfile(const schema::Rows& rows) {

@@ -30,7 +30,7 @@ struct Credentials {
   UserId id;
   OrgId org;
   std::string email;
-  std::string password_hash;
+  std::string password_hash;  // empty: none, the person signs in at a provider
   Time tokens_valid_from{};
 };
 Result<std::optional<Credentials>> FindByEmail(schema::Connection& connection, std::string_view email);

@@ -9,14 +9,6 @@ namespace {
 
 constexpr size_t kMaxUtf8PerChar = 4;
 
-bool IsDisplayName(const std::string& text) {
-  const auto characters = std::count_if(text.begin(), text.end(),
-                                        [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; });
-  const bool printable = std::all_of(text.begin(), text.end(),
-                                     [](char c) { return static_cast<uint8_t>(c) >= 0x20 && c != 0x7F; });
-  return printable && characters >= 1 && static_cast<size_t>(characters) <= kMaxDisplayNameChars;
-}
-
 void ReadDisplayName(ObjectReader& reader, std::optional<std::string>& out) {
   reader.OptionalString("display_name", 1, kMaxDisplayNameChars * kMaxUtf8PerChar, out);
   if (out && !IsDisplayName(*out)) {
@@ -25,6 +17,14 @@ void ReadDisplayName(ObjectReader& reader, std::optional<std::string>& out) {
 }
 
 }  // namespace
+
+bool IsDisplayName(const std::string& text) {
+  const auto characters = std::count_if(text.begin(), text.end(),
+                                        [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; });
+  const bool printable = std::all_of(text.begin(), text.end(),
+                                     [](char c) { return static_cast<uint8_t>(c) >= 0x20 && c != 0x7F; });
+  return printable && characters >= 1 && static_cast<size_t>(characters) <= kMaxDisplayNameChars;
+}
 
 Result<SignupRequest> DecodeSignup(std::string_view body) {
   TRY(const auto json, SecretJson::Parse(body));

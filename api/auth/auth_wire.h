@@ -22,6 +22,9 @@ inline constexpr std::string_view kDeleteConfirmation = "DELETE MY ACCOUNT";
 // local@domain are taken: no spaces, comments, quotes or address literals; nothing is trimmed.
 Result<std::string> NormalizeEmail(std::string_view text);
 
+// 1 to 255 characters, no control characters.
+bool IsDisplayName(const std::string& text);
+
 struct SignupRequest {
   std::string email;  // normalised
   SecretBytes password;

@@ -242,6 +242,7 @@ Status Mfa::DisableByPassword(const Owner& owner, const SecretBytes& password, A
   }
   if (!user) return Unauthenticated("the account is gone");
   if (!factor || !factor->enabled) return Invalid("No second factor is enabled");
+  if (user->password_hash.empty()) return WrongProof(audit, "the account has no password");
   TRY(const bool may, MayTry(owner, true, nullptr));
   if (!may) return WrongProof(audit, "too many tries");
   TRY(const bool matches, crypto::VerifyPassword(user->password_hash, password));

@@ -1,0 +1,123 @@
+#include "api/oidc/oidc.h"
+
+#include <algorithm>
+
+namespace claviger::api {
+namespace {
+
+constexpr int kAttempts = 2;
+
+Error Refused(std::string detail) { return Forbidden(std::move(detail)); }
+
+Time WholeSecond(Time now) { return Time{std::chrono::seconds{UnixSeconds(now)}}; }
+
+// What the provider calls the person, if it can be a display name here, else the address's local part.
+std::string DisplayName(const crypto::IdClaims& claims, const std::string& email) {
+  return IsDisplayName(claims.name) ? claims.name : email.substr(0, email.find('@'));
+}
+
+}  // namespace
+
+Result<crypto::IdClaims> Oidc::Verify(std::string_view token, Time now) {
+  const auto kid = crypto::KidOfIdToken(token);
+  if (!kid) return Unauthenticated("the ID token is malformed");
+  TRY(const auto key, parts_.keys.Find(*kid));
+  if (!key) return Unauthenticated("the ID token is signed by an unknown key");
+  return crypto::VerifyIdToken(token, *key, config_.rules, now);
+}
+
+Result<std::string> Oidc::UsableEmail(const crypto::IdClaims& claims) const {
+  if (claims.email.empty() || !claims.email_verified) {
+    return Refused("The identity provider has not verified an e-mail address of this person");
+  }
+  auto email = NormalizeEmail(claims.email);
+  if (!email) return Refused("The e-mail address that the identity provider names cannot be used here");
+  const std::string domain = email.value().substr(email.value().find('@') + 1);
+  const auto& allowed = config_.email_domains;
+  if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), domain) == allowed.end()) {
+    return Refused("E-mail addresses of this domain may not sign in here");
+  }
+  return email;
+}
+
+// Another first sign-in of the same person may win: then a second look finds the account.
+Result<LoginAnswer> Oidc::Login(const SecretBytes& id_token, AuditDraft& audit) {
+  if (config_.rules.issuer.empty()) return Invalid("Sign-in with an identity provider is not configured");
+  audit.AddDetail("method", "oidc");
+  TRY(const auto claims, Verify(id_token.Text(), parts_.clock.Now()));
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    TRY(auto answer, LoginOnce(claims, audit));
+    if (answer) return std::move(*answer);
+  }
+  return Unauthenticated("the account changed meanwhile");
+}
+
+Result<std::optional<LoginAnswer>> Oidc::LoginOnce(const crypto::IdClaims& claims, AuditDraft& audit) {
+  const Time now = parts_.clock.Now();  // before the account is read, see api/auth/auth.h
+  const auto email = UsableEmail(claims);
+  std::optional<oidc_store::Account> account;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(account, oidc_store::Find(*lease, {config_.rules.issuer, claims.subject},
+                                  email.has_value() ? email.value() : std::string()));
+  }
+  if (account) {
+    audit.SetActor("anonymous", "", account->org);
+    audit.SetResource("user", account->user.ToString());
+  }
+  if (account && account->bound) return LogIn(*account, claims, now, audit);
+  if (!email.has_value()) return email.as_failure();
+  if (!account) return SignUp(claims, email.value(), now, audit);
+  if (!account->email_verified) {
+    return Refused("An account with this e-mail address exists, but the address was never verified here");
+  }
+  return LogIn(*account, claims, now, audit);
+}
+
+Result<std::optional<LoginAnswer>> Oidc::SignUp(const crypto::IdClaims& claims, const std::string& email,
+                                                Time now, AuditDraft& audit) {
+  if (!config_.signup) return Refused("This person has no account here, and may not make one");
+  oidc_store::NewAccount account;
+  account.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
+  account.user = UserId{NewUuidV7(parts_.clock, parts_.random)};
+  account.email = email;
+  const std::string name = DisplayName(claims, email);
+  account.display_name = name;
+  account.created_at = now;
+  account.tokens_valid_from = WholeSecond(now);
+  TRY(auto token, parts_.tokens.Issue(account.org, account.user, now, account.tokens_valid_from));
+
+  AuditDraft success = audit;  // a copy, see Auth::Signup
+  success.SetAction("auth.signup");
+  success.SetActor("user", account.user.ToString(), account.org);
+  success.SetResource("user", account.user.ToString());
+  TRY(auto lease, parts_.pool.Acquire());
+  const auto committed = lease->RunTogether(
+      {auth_store::InsertOrg(account.org, name, now), oidc_store::InsertOwner(account),
+       oidc_store::Bind({config_.rules.issuer, claims.subject}, account.org, account.user, now),
+       parts_.audit.InsertCall(parts_.audit.Finish(success, "success"))});
+  if (!committed.has_value()) {
+    if (committed.error().kind == ErrorKind::kConflict) return std::nullopt;
+    return committed.as_failure();
+  }
+  audit.MarkCommitted();
+  return LoginAnswer(std::move(token));
+}
+
+Result<std::optional<LoginAnswer>> Oidc::LogIn(const oidc_store::Account& account,
+                                               const crypto::IdClaims& claims, Time now, AuditDraft& audit) {
+  const Mfa::Owner owner{account.org, account.user};
+  return parts_.finisher.Finish(
+      owner, now, account.tokens_valid_from, audit, [&](schema::Connection& connection) -> Result<bool> {
+        TRY(const bool unchanged, oidc_store::ShareIfUnchanged(connection, account));
+        if (!unchanged) return false;
+        if (account.bound) return true;
+        const auto bound = connection.Run(
+            oidc_store::Bind({config_.rules.issuer, claims.subject}, account.org, account.user, now));
+        if (!bound.has_value() && bound.error().kind == ErrorKind::kConflict) return false;
+        if (!bound.has_value()) return bound.as_failure();
+        return true;
+      });
+}
+
+}  // namespace claviger::api
