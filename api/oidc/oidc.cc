@@ -68,6 +68,9 @@ Result<std::optional<LoginAnswer>> Oidc::LoginOnce(const crypto::IdClaims& claim
   if (account && account->bound) return LogIn(*account, claims, now, audit);
   if (!email.has_value()) return email.as_failure();
   if (!account) return SignUp(claims, email.value(), now, audit);
+  if (account->bound_to_other) {
+    return Refused("The account with this e-mail address belongs to somebody else at the identity provider");
+  }
   if (!account->email_verified) {
     return Refused("An account with this e-mail address exists, but the address was never verified here");
   }

@@ -8,11 +8,14 @@ using schema::Statement;
 // Without an organisation: who signs in has only what the provider says. The bound account comes first.
 constexpr Statement kFind = {
     "oidc_find",
-    "SELECT u.org_id, u.id, u.tokens_valid_from, true, u.email_verified"
+    "SELECT u.org_id, u.id, u.tokens_valid_from, true, u.email_verified, false"
     "  FROM identities i JOIN users u ON u.org_id = i.org_id AND u.id = i.user_id"
     " WHERE i.issuer = $1 AND i.subject = $2"
     " UNION ALL "
-    "SELECT org_id, id, tokens_valid_from, false, email_verified FROM users WHERE email = $3"
+    "SELECT org_id, id, tokens_valid_from, false, email_verified,"
+    "       EXISTS (SELECT 1 FROM identities o"
+    "                WHERE o.org_id = users.org_id AND o.user_id = users.id AND o.issuer = $1)"
+    "  FROM users WHERE email = $3"
     " LIMIT 1",
     true};
 
@@ -36,8 +39,14 @@ Result<std::optional<Account>> Find(schema::Connection& connection, const Identi
                                     std::string_view email) {
   TRY(const auto rows, connection.Run(kFind, {identity.issuer, identity.subject, email}));
   if (rows.empty()) return std::nullopt;
-  return Account{rows.IdAt<OrgId>(0, 0), rows.IdAt<UserId>(0, 1), rows.Timestamp(0, 2), rows.Bool(0, 3),
-                 rows.Bool(0, 4)};
+  Account account;
+  account.org = rows.IdAt<OrgId>(0, 0);
+  account.user = rows.IdAt<UserId>(0, 1);
+  account.tokens_valid_from = rows.Timestamp(0, 2);
+  account.bound = rows.Bool(0, 3);
+  account.email_verified = rows.Bool(0, 4);
+  account.bound_to_other = rows.Bool(0, 5);
+  return account;
 }
 
 schema::Connection::Call InsertOwner(const NewAccount& account) {

@@ -22,6 +22,7 @@ struct Account {
   UserId user;
   Time tokens_valid_from{};
   bool bound = false;           // to the identity that was asked for
+  bool bound_to_other = false;  // to another one of the same issuer
   bool email_verified = false;  // here
 };
 // The account bound to the identity, else the one that has the address, if one is given.

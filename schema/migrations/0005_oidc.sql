@@ -8,9 +8,9 @@ CREATE TABLE identities (
   user_id    uuid NOT NULL,
   created_at timestamptz NOT NULL,
   PRIMARY KEY (issuer, subject),
+  UNIQUE (org_id, user_id, issuer),
   FOREIGN KEY (org_id, user_id) REFERENCES users ON DELETE CASCADE
 );
-CREATE INDEX identities_by_user ON identities (org_id, user_id);
 
 GRANT SELECT, INSERT, DELETE ON identities TO claviger_app;
 
