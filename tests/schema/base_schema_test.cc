@@ -142,6 +142,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE revoked_tokens SET expires_at = now()",
                           "UPDATE change_log SET id = id",
                           "UPDATE ip_rules SET cidr = cidr",
+                          "UPDATE identities SET user_id = user_id",
+                          "DELETE FROM identities",
                           "UPDATE api_keys SET mac = mac",
                           "UPDATE api_keys SET user_id = user_id",
                           "UPDATE api_keys SET expires_at = NULL",

@@ -12,7 +12,7 @@ CREATE TABLE identities (
   FOREIGN KEY (org_id, user_id) REFERENCES users ON DELETE CASCADE
 );
 
-GRANT SELECT, INSERT, DELETE ON identities TO claviger_app;
+GRANT SELECT, INSERT ON identities TO claviger_app;
 
 -- Who has signed up at the provider has no password.
 ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL;
