@@ -103,9 +103,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
         api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
   }
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
-  TRY(const auto nouns,
-      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, *keyring, system_kek, pool,
-                                                authenticator, ip_gate, provider_keys, audit, mail, readiness})));
+  TRY(const auto nouns, Stage(ExitCode::kInternal,
+                              Nouns::Create({config, clock, random, *keyring, system_kek, pool, authenticator,
+                                             ip_gate, provider_keys, audit, mail, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,

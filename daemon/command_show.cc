@@ -70,9 +70,9 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::AuditLog audit(pool, clock, random, log, 1);
   api::Mail mail({}, {keyring, system_kek, clock, random});
   const api::Readiness readiness(config.database, keyring, audit, clock, log);
-  TRY(const auto nouns,
-      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek, pool,
-                                                authenticator, ip_gate, provider_keys, audit, mail, readiness})));
+  TRY(const auto nouns, Stage(ExitCode::kInternal,
+                              Nouns::Create({config, clock, random, keyring, system_kek, pool, authenticator,
+                                             ip_gate, provider_keys, audit, mail, readiness})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -176,6 +176,9 @@ Status CheckMail(const Config& config) {
     return Invalid("mail.user and mail.password_file need each other");
   if (smtp.security == api::MailSecurity::kNone && !IsLocal(smtp.server + ":") && smtp.server != "::1")
     return Invalid("mail.security = none is for a mail server on this machine only");
+  return Ok();
+}
+
 // The issuer is compared byte by byte with that of tokens, so it is written here as the provider writes it.
 Status CheckOidc(const Config& config) {
   const std::string& issuer = config.oidc_issuer;

@@ -168,6 +168,9 @@ std::vector<ConfigKey> MailKeys() {
       Wait("mail.timeout", "for the delivery of one mail", FIELD(smtp.timeout)),
       Wait("mail.retry", "before a mail that failed is tried again, doubling up to an hour",
            FIELD(mail_retry)),
+  };
+}
+
 std::vector<ConfigKey> OidcKeys() {
   return {
       Value("oidc.issuer", "OpenID provider whose accounts may sign in, an https URL", FIELD(oidc_issuer)),

@@ -19,15 +19,13 @@ Result<api::http::Response> RefuseSignup(api::Context&) {
 
 // Whatever it does, its refusals are audited like any other.
 void ReplaceSignup(Rows& routes, const api::Handler& handler) {
-api::OidcConfig OidcOf(const Config& config) {
-  return {{config.oidc_issuer, config.oidc_client_ids}, config.oidc_signup, config.oidc_email_domains};
-}
-
-// The route stays, so that its refusal is audited like any other.
-void CloseSignup(Rows& routes) {
   for (auto& route : routes) {
     if (route.operation_id == "signup") route.handler = handler;
   }
+}
+
+api::OidcConfig OidcOf(const Config& config) {
+  return {{config.oidc_issuer, config.oidc_client_ids}, config.oidc_signup, config.oidc_email_domains};
 }
 
 }  // namespace

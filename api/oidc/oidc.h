@@ -3,10 +3,11 @@
 //
 // The client brings an ID token that the provider issued to it. What it proves is the provider's name for the
 // person, `sub`: that, with the issuer, is whose account opens, never the address, which may pass to somebody
-// else. The first sign-in binds the two, one person of a provider to an account. If an account has the (verified) address of the token already, it is
-// bound if its own address was verified here too; otherwise whoever made it may not be the owner of the
-// address, and sign-in is refused. If there is none, one is made, in an organisation of its own, if the
-// configuration lets the provider do so. An account made so has no password.
+// else. The first sign-in binds the two, one person of a provider to an account. If an account has the
+// (verified) address of the token already, it is bound if its own address was verified here too; otherwise
+// whoever made it may not be the owner of the address, and sign-in is refused. If there is none, one is made,
+// in an organisation of its own, if the configuration lets the provider do so. An account made so has no
+// password.
 //
 // A second factor enabled here is asked for as after a password.
 
