@@ -87,7 +87,10 @@ bool Smtp::State::Configure(const SecretBytes& password) {
   // Either way anything less than TLS with a trusted certificate of that name is an error.
   if (config.security != MailSecurity::kNone)
     all = all && set(CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
-  if (!config.ca_file.empty()) all = all && set(CURLOPT_CAINFO, config.ca_file.c_str());
+  if (!config.ca_file.empty()) {
+    // Without the second the system's directory of authorities would still be trusted beside the named file.
+    all = all && set(CURLOPT_CAINFO, config.ca_file.c_str()) && set(CURLOPT_CAPATH, nullptr);
+  }
   if (!config.user.empty()) {
     std::string text(password.Text());
     all = all && set(CURLOPT_USERNAME, config.user.c_str()) && set(CURLOPT_PASSWORD, text.c_str());
