@@ -7,8 +7,6 @@ namespace {
 
 constexpr int kAttempts = 2;
 
-Error Refused(std::string detail) { return Forbidden(std::move(detail)); }
-
 Time WholeSecond(Time now) { return Time{std::chrono::seconds{UnixSeconds(now)}}; }
 
 // What the provider calls the person, if it can be a display name here, else the address's local part.
@@ -28,14 +26,14 @@ Result<crypto::IdClaims> Oidc::Verify(std::string_view token, Time now) {
 
 Result<std::string> Oidc::UsableEmail(const crypto::IdClaims& claims) const {
   if (claims.email.empty() || !claims.email_verified) {
-    return Refused("The identity provider has not verified an e-mail address of this person");
+    return Forbidden("The identity provider has not verified an e-mail address of this person");
   }
   auto email = NormalizeEmail(claims.email);
-  if (!email) return Refused("The e-mail address that the identity provider names cannot be used here");
+  if (!email) return Forbidden("The e-mail address that the identity provider names cannot be used here");
   const std::string domain = email.value().substr(email.value().find('@') + 1);
   const auto& allowed = config_.email_domains;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), domain) == allowed.end()) {
-    return Refused("E-mail addresses of this domain may not sign in here");
+    return Forbidden("E-mail addresses of this domain may not sign in here");
   }
   return email;
 }
@@ -69,17 +67,18 @@ Result<std::optional<LoginAnswer>> Oidc::LoginOnce(const crypto::IdClaims& claim
   if (!email.has_value()) return email.as_failure();
   if (!account) return SignUp(claims, email.value(), now, audit);
   if (account->bound_to_other) {
-    return Refused("The account with this e-mail address belongs to somebody else at the identity provider");
+    return Forbidden(
+        "The account with this e-mail address belongs to somebody else at the identity provider");
   }
   if (!account->email_verified) {
-    return Refused("An account with this e-mail address exists, but the address was never verified here");
+    return Forbidden("An account with this e-mail address exists, but the address was never verified here");
   }
   return LogIn(*account, claims, now, audit);
 }
 
 Result<std::optional<LoginAnswer>> Oidc::SignUp(const crypto::IdClaims& claims, const std::string& email,
                                                 Time now, AuditDraft& audit) {
-  if (!config_.signup) return Refused("This person has no account here, and may not make one");
+  if (!config_.signup) return Forbidden("This person has no account here, and may not make one");
   oidc_store::NewAccount account;
   account.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
   account.user = UserId{NewUuidV7(parts_.clock, parts_.random)};
