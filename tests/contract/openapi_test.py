@@ -39,7 +39,7 @@ def test_the_document_says_which_routes_are_public(routes):
 
 
 # Public routes by which somebody proves who they are.
-PROVING = {"login", "mfaVerify", "apiKeyToken", "agentToken"}
+PROVING = {"login", "mfaVerify", "apiKeyToken", "agentToken", "googleAuth"}
 
 
 def test_every_route_that_takes_a_token_may_answer_401(routes):
