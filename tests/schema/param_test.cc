@@ -105,7 +105,7 @@ TEST_CASE("bytes and ids go in and out unchanged") {
 }
 
 TEST_CASE("a value larger than any socket buffer goes in and out unchanged") {
-  auto connection = Connect();
+  auto connection = ConnectPatiently();
   Bytes bytes(8 << 20);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 31 >> 3);
   const auto rows = Must(connection->Run(Sql("SELECT $1"), {bytes}));

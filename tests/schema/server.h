@@ -34,6 +34,13 @@ inline std::unique_ptr<schema::Connection> Connect(const std::string& role = "po
   return Must(schema::Connection::Open(Server().Config(role, database), QuietLog()));
 }
 
+// For statements that move megabytes, which on a busy machine takes its time, above all under sanitizers.
+inline std::unique_ptr<schema::Connection> ConnectPatiently() {
+  auto config = Server().Config("postgres", "claviger");
+  config.statement_timeout = std::chrono::minutes(1);
+  return Must(schema::Connection::Open(config, QuietLog()));
+}
+
 // Statements of one test each. They share a name on purpose: what is prepared is known by its text.
 inline schema::Statement Sql(const char* sql) { return {"test", sql, false}; }
 inline schema::Statement RepeatableSql(const char* sql) { return {"test", sql, true}; }

@@ -86,9 +86,7 @@ TEST_CASE("nothing to run together is nothing") {
 }
 
 TEST_CASE("many calls with large parameters and large answers do not block each other") {
-  auto patient = Server().Config("postgres", "claviger");
-  patient.statement_timeout = std::chrono::minutes(1);  // the time it takes is not what is tested
-  auto connection = Must(schema::Connection::Open(patient, QuietLog()));
+  auto connection = ConnectPatiently();
   const schema::Statement echo{"together.echo", "SELECT $1"};
   const Bytes large(1 << 20, 0x5A);
   std::vector<Call> calls;
