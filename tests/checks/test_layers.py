@@ -42,7 +42,7 @@ BORDERS = {
     "libpq": (r"\bPQ[a-z]\w*\(|libpq-fe\.h|\bPG(conn|result)\b", ("schema/pg/",)),
     "Pistache": (r"[Pp]istache(::|/)", ("api/http/",)),
     "OpenSSL": (r"<openssl/|\b(EVP|SSL|BIO|X509|ERR|OSSL)_\w+\(", ("crypto/", "hsm/", "api/http/")),
-    "libcurl": (r"<curl/|\bcurl_\w+\(|\bCURL\w*\b", ("cli/http_client.cc", "api/mail/smtp.cc")),
+    "libcurl": (r"<curl/|\bcurl_\w+\(|\bCURL\w*\b", ("cli/http_client.cc", "api/mail/smtp.cc", "api/oidc/https_get.cc")),
     "Argon2": (r"<argon2\.h>|\bargon2\w*_hash\w*\(", ("crypto/",)),
     "liboath": (r"<liboath/|\boath_\w+\(", ("crypto/totp.cc",)),
     "libqrencode": (r"<qrencode\.h>|\bQR(code|_)\w*", ("cli/qr_code.cc",)),

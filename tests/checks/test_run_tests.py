@@ -14,7 +14,7 @@ SUITES = ("checks", "contract", "cli", "daemon", "browser", "quickstart")
 def tree(tmp_path):
     shutil.copy(ROOT / "run-tests", tmp_path)
     (tmp_path / "scripts").mkdir()
-    for name in ("install-dependencies", "build"):
+    for name in ("install-dependencies", "build", "node-modules"):
         script = tmp_path / "scripts" / name
         script.write_text("#!/bin/sh\n")
         script.chmod(0o755)
