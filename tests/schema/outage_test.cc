@@ -21,13 +21,6 @@ struct ServerBack {
   }
 };
 
-// Its statements run until the server dies.
-std::unique_ptr<schema::Connection> ConnectPatiently() {
-  schema::PgConfig config = Server().Config("postgres");
-  config.statement_timeout = std::chrono::seconds(60);
-  return Must(schema::Connection::Open(config, QuietLog()));
-}
-
 // Returns once another connection executes `sql`.
 void AwaitExecution(schema::Connection& observer, const char* sql) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
