@@ -34,8 +34,8 @@ inline std::unique_ptr<schema::Connection> Connect(const std::string& role = "po
   return Must(schema::Connection::Open(Server().Config(role, database), QuietLog()));
 }
 
-// For statements that run until the server dies, or that move megabytes, which on a busy machine takes its time, above
-// all under sanitizers.
+// For statements that run until the server dies, or that move megabytes, which on a busy machine takes its
+// time, above all under sanitizers.
 inline std::unique_ptr<schema::Connection> ConnectPatiently() {
   auto config = Server().Config("postgres", "claviger");
   config.statement_timeout = std::chrono::minutes(1);
