@@ -17,7 +17,7 @@ constexpr size_t kMaxBatch = 32;
 std::string_view OutcomeOf(const Route& route, int status) {
   if (status < 400) return "success";
   if (status == 503 && route.method != http::Method::kGet) return "unknown";
-  return status == 401 || status == 403 ? "denied" : "failed";
+  return status == 401 || status == 403 || status == 429 ? "denied" : "failed";
 }
 
 Status CheckKind(const Route& route, const Principal& principal) {
@@ -35,11 +35,12 @@ bool IsWayBackIn(const Route& route, const http::Request& request, const Princip
          principal.role == Role::kOwner;
 }
 
-// The border where exceptions of libraries that a handler let through become errors. Their texts are not
-// logged: some quote their input.
-Result<http::Response> CallHandler(const Route& route, Context& context) {
+// The border where exceptions of libraries that a handler or an admission let through become errors. Their
+// texts are not logged: some quote their input.
+template <class T>
+Result<T> Call(const std::function<Result<T>(Context&)>& step, Context& context) {
   try {
-    return route.handler(context);
+    return step(context);
   } catch (const std::exception& exception) {
     return Internal(std::string("exception ") + typeid(exception).name());
   } catch (...) {
@@ -66,7 +67,8 @@ struct Pipeline::Attempt {
 };
 
 Pipeline::Pipeline(Router router, Authenticator& authenticator, IpGate& ip_gate, AuditLog& audit,
-                   WorkPool& workers, WorkPool& hashers, const Log& log, BatchLimits batches)
+                   WorkPool& workers, WorkPool& hashers, const Log& log, BatchLimits batches,
+                   Limiters limiters)
     : router_(std::move(router)),
       authenticator_(authenticator),
       ip_gate_(ip_gate),
@@ -74,6 +76,7 @@ Pipeline::Pipeline(Router router, Authenticator& authenticator, IpGate& ip_gate,
       workers_(workers),
       hashers_(hashers),
       log_(log),
+      limiters_(limiters),
       batches_({batches.threads, batches.queue, kMaxBatch},
                [this](std::vector<Job>& jobs) { RunBatch(jobs); }) {}
 
@@ -106,9 +109,12 @@ void Pipeline::Handle(http::Request request, http::Responder responder) {
   if (route.runs_on == RunsOn::kIoThread) return AnswerAtOnce(match, request, responder);
 
   Job job{std::move(match), std::move(request), responder};
+  if (!Shape(job)) return;
   bool queued = false;
   if (route.batch) {
     queued = batches_.Submit(std::move(job));
+  } else if (route.admit) {
+    queued = workers_.Submit([this, job = std::move(job)]() mutable { RunAdmission(job); });
   } else {
     WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
     queued = pool.Submit([this, job = std::move(job)]() mutable { Run(job); });
@@ -121,7 +127,46 @@ void Pipeline::AnswerAtOnce(const Router::Match& match, const http::Request& req
   const Principal nobody;
   AuditDraft unused(request, {}, match.route->operation_id);
   Context context{request, match.params, nobody, unused};
-  responder.Send(Settle(*match.route, request, CallHandler(*match.route, context)));
+  responder.Send(Settle(*match.route, request, Call(match.route->handler, context)));
+}
+
+bool Pipeline::Shape(Job& job) {
+  if (limiters_.shaper == nullptr) return true;
+  const Route& route = *job.match.route;
+  std::optional<AuditDraft> draft;
+  Status admitted = limiters_.shaper->Admit(route, job.request, draft);
+  if (admitted.has_value()) return true;
+  Deliver(job, *draft, Settle(route, job.request, std::move(admitted).as_failure()));
+  return false;
+}
+
+void Pipeline::RunAdmission(Job& job) {
+  const Route& route = *job.match.route;
+  AuditDraft draft(job.request, route.action, route.operation_id);
+  Principal principal;
+  auto permit = Admit(job, principal, draft);
+  if (!permit.has_value()) {
+    return Deliver(job, draft, Settle(route, job.request, std::move(permit).as_failure()));
+  }
+  http::Responder responder = job.responder;
+  const Permit charged = permit.value();
+  WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
+  const bool queued = pool.Submit([this, job = std::move(job), principal = std::move(principal),
+                                   draft = std::move(draft), permit = std::move(permit).value()]() mutable {
+    Context context{job.request, job.match.params, principal, draft, std::move(permit)};
+    const Route& admitted = *job.match.route;
+    Deliver(job, draft, Settle(admitted, job.request, Call(admitted.handler, context)));
+  });
+  if (queued) return;
+  limiters_.guesses->GiveBack(charged);  // or a full queue would use up the guesses of whoever waits for it
+  responder.Send(http::Problem(Unavailable("the work queue is full")));
+}
+
+Result<Permit> Pipeline::Admit(const Job& job, Principal& principal, AuditDraft& draft) {
+  const Route& route = *job.match.route;
+  TRY(principal, Identify(route, job.request, draft));
+  Context context{job.request, job.match.params, principal, draft};
+  return Call(route.admit, context);
 }
 
 void Pipeline::Run(Job& job) {
@@ -208,24 +253,25 @@ void Pipeline::RunAlone(Job& job) {
   if (!queued) responder.Send(http::Problem(Unavailable("the work queue is full")));
 }
 
+Result<Principal> Pipeline::Identify(const Route& route, const http::Request& request, AuditDraft& draft) {
+  if (route.auth == AuthKind::kNone) return Principal{};
+  auto authenticated = authenticator_.Authenticate(request);
+  if (!authenticated.has_value()) {
+    draft.SetAction("auth.failure");
+    draft.AddDetail("route", route.pattern);
+    return authenticated;
+  }
+  draft.SetActor(authenticated.value());
+  TRYV(CheckAddress(route, request, authenticated.value(), draft));
+  TRYV(CheckKind(route, authenticated.value()));
+  return authenticated;
+}
+
 Result<http::Response> Pipeline::Serve(const Router::Match& match, const http::Request& request,
                                        AuditDraft& draft) {
-  const Route& route = *match.route;
-  Principal principal;
-  if (route.auth != AuthKind::kNone) {
-    auto authenticated = authenticator_.Authenticate(request);
-    if (!authenticated.has_value()) {
-      draft.SetAction("auth.failure");
-      draft.AddDetail("route", route.pattern);
-      return std::move(authenticated).as_failure();
-    }
-    principal = std::move(authenticated).value();
-    draft.SetActor(principal);
-    TRYV(CheckAddress(route, request, principal, draft));
-    TRYV(CheckKind(route, principal));
-  }
+  TRY(const auto principal, Identify(*match.route, request, draft));
   Context context{request, match.params, principal, draft};
-  return CallHandler(route, context);
+  return Call(match.route->handler, context);
 }
 
 Status Pipeline::CheckAddress(const Route& route, const http::Request& request, const Principal& principal,

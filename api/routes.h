@@ -13,6 +13,7 @@
 #include "api/access/principal.h"
 #include "api/audit/audit_log.h"
 #include "api/http/message.h"
+#include "api/limits/permit.h"
 #include "base/error.h"
 
 namespace claviger::api {
@@ -38,9 +39,13 @@ struct Context {
   // Valid when the route's AuthKind is not kNone.
   const Principal& principal;
   AuditDraft& audit;
+  // Of the route's admission; empty for routes without one.
+  Permit permit = {};
 };
 
 using Handler = std::function<Result<http::Response>(Context&)>;
+// Whether a guess may be looked at, see api/limits/guess_budgets.h.
+using Admission = std::function<Result<Permit>(Context&)>;
 
 // Answers many requests of one route at once, in their order. An empty answer means that the request needs
 // the handler; nothing has been done for it.
@@ -60,6 +65,8 @@ struct Route {
   RunsOn runs_on = RunsOn::kWorkers;
   size_t max_body = 64 * 1024;
   Handler handler;
+  // Runs on the workers, before the request is queued to where its handler runs.
+  Admission admit = {};
   // Only for routes that run on the workers and want a known principal; does what the handler does.
   BatchHandler batch = {};
   // How its refusals look; empty: problem bodies (api/http/problem.h).

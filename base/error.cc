@@ -20,6 +20,8 @@ const char* Name(ErrorKind kind) {
       return "gone";
     case ErrorKind::kTooLarge:
       return "too_large";
+    case ErrorKind::kTooMany:
+      return "too_many";
     case ErrorKind::kUnavailable:
       return "unavailable";
     case ErrorKind::kIntegrity:

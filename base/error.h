@@ -21,6 +21,7 @@ enum class ErrorKind : uint8_t {
   kConflict,          // 409: name taken, concurrent change
   kGone,              // 410: deleted, expired or used up
   kTooLarge,          // 413
+  kTooMany,           // 429: a limit is reached; Error::retry_after tells when to come again
   kUnavailable,       // 503: a part we depend on is down, or a queue is full; worth repeating later
   kIntegrity,         // 500: stored data failed authentication; never worth repeating
   kInternal,          // 500: our own fault
@@ -38,6 +39,8 @@ struct [[nodiscard]] Error {
   unsigned long ck_rv = 0;
   // Five characters of PostgreSQL or empty.
   std::string sqlstate;
+  // Seconds, with kTooMany.
+  uint32_t retry_after = 0;
 };
 
 template <class T>
@@ -46,7 +49,7 @@ using Status = Result<void>;
 inline auto Ok() { return boost::outcome_v2::success(); }
 
 inline Error MakeError(ErrorKind kind, std::string detail, std::string cause = {}) {
-  return Error{kind, std::move(detail), std::move(cause), 0, {}};
+  return Error{kind, std::move(detail), std::move(cause), 0, {}, 0};
 }
 inline Error Invalid(std::string detail) { return MakeError(ErrorKind::kInvalid, std::move(detail)); }
 inline Error Unauthenticated(std::string cause) {
@@ -56,6 +59,11 @@ inline Error Forbidden(std::string detail) { return MakeError(ErrorKind::kForbid
 inline Error NotFound(std::string detail) { return MakeError(ErrorKind::kNotFound, std::move(detail)); }
 inline Error Conflict(std::string detail) { return MakeError(ErrorKind::kConflict, std::move(detail)); }
 inline Error Gone(std::string detail) { return MakeError(ErrorKind::kGone, std::move(detail)); }
+inline Error TooMany(std::string detail, uint32_t retry_after) {
+  Error error = MakeError(ErrorKind::kTooMany, std::move(detail));
+  error.retry_after = retry_after;
+  return error;
+}
 inline Error Unavailable(std::string cause) {
   return MakeError(ErrorKind::kUnavailable, "The service is temporarily unavailable; try again later",
                    std::move(cause));

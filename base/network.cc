@@ -67,6 +67,13 @@ bool IpAddress::IsLoopback() const {
   return family == 6 ? ip::address_v6(bytes).is_loopback() : bytes[0] == 127;
 }
 
+std::string IpAddress::Group() const {
+  if (family == 4) return ToString();
+  IpAddress group = *this;
+  std::fill(group.bytes.begin() + 8, group.bytes.end(), 0);
+  return group.ToString() + "/64";
+}
+
 std::optional<IpAddress> ParseIpAddress(std::string_view text) {
   const auto address = ParseAny(text);
   if (!address) return std::nullopt;

@@ -18,6 +18,8 @@ struct IpAddress {
   // "192.0.2.7", or IPv6 as RFC 5952 has it.
   std::string ToString() const;
   bool IsLoopback() const;
+  // What counts as one client: the address itself, or of IPv6 the /64, which one host owns: "2001:db8::/64".
+  std::string Group() const;
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 

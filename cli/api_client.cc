@@ -31,6 +31,7 @@ ErrorKind KindOf(long status) {
     case 413:
       return ErrorKind::kTooLarge;
     case 429:
+      return ErrorKind::kTooMany;
     case 502:
     case 503:
     case 504:

@@ -11,6 +11,7 @@ ExitCode ExitCodeOf(ErrorKind kind) {
     case ErrorKind::kNotFound:
     case ErrorKind::kGone:
       return kExitNotFound;
+    case ErrorKind::kTooMany:
     case ErrorKind::kUnavailable:
       return kExitUnreachable;
     case ErrorKind::kIntegrity:

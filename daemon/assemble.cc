@@ -102,14 +102,19 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
         api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
         api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
   }
+  api::RefusalDigest refusals(clock);
+  api::TrafficShaper shaper(config.traffic, clock, random, refusals);
+  TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
+  api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
   TRY(const auto nouns, Stage(ExitCode::kInternal,
                               Nouns::Create({config, clock, random, *keyring, system_kek, pool, authenticator,
-                                             ip_gate, provider_keys, audit, mail, readiness})));
+                                             ip_gate, provider_keys, audit, mail, guesses, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
-                         hashers, log, {.threads = config.batchers, .queue = config.worker_queue});
+                         hashers, log, {.threads = config.batchers, .queue = config.worker_queue},
+                         {&shaper, &guesses});
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
                                    config.http,

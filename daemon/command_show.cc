@@ -69,10 +69,12 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::ProviderKeys provider_keys("", {}, clock, log);
   api::AuditLog audit(pool, clock, random, log, 1);
   api::Mail mail({}, {keyring, system_kek, clock, random});
+  api::RefusalDigest refusals(clock);
+  api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
   const api::Readiness readiness(config.database, keyring, audit, clock, log);
   TRY(const auto nouns, Stage(ExitCode::kInternal,
                               Nouns::Create({config, clock, random, keyring, system_kek, pool, authenticator,
-                                             ip_gate, provider_keys, audit, mail, readiness})));
+                                             ip_gate, provider_keys, audit, mail, guesses, readiness})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

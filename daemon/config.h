@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "api/http/server.h"
+#include "api/limits/guess_budgets.h"
+#include "api/limits/traffic_shaper.h"
 #include "api/mail/smtp.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -76,6 +78,18 @@ struct Config {
   bool oidc_signup = false;
   // The domains of e-mail addresses that may make an account so, or bind one. Default: any.
   std::vector<std::string> oidc_email_domains;
+
+  // Requests of one client address: 100 per second after a burst of 200, to public routes such as login 10
+  // per second after a burst of 100.
+  api::TrafficLimits traffic{.requests = {100, 200}, .auth_requests = {10, 100}};
+  // Wrong guesses of each kind within an hour: 50 from an address, 10 at an account, 20 at an account from an
+  // address where it logged in within 30 days, 2000 in all.
+  api::GuessLimits guesses{.per_address = 50,
+                           .per_account = 10,
+                           .per_familiar = 20,
+                           .in_all = 2000,
+                           .window = std::chrono::hours{1},
+                           .familiar_days = 30};
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

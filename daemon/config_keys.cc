@@ -200,14 +200,38 @@ std::vector<ConfigKey> RequestKeys() {
   };
 }
 
+std::vector<ConfigKey> LimitKeys() {
+  return {
+      Number("limits.requests_per_second", "requests of one client address; 0: no limit", 0, 1000000,
+             FIELD(traffic.requests.per_second)),
+      Number("limits.requests_burst", "how many of them at once", 1, 1000000, FIELD(traffic.requests.burst)),
+      Number("limits.auth_requests_per_second",
+             "requests of one client address to public routes such as login; 0: no limit", 0, 1000000,
+             FIELD(traffic.auth_requests.per_second)),
+      Number("limits.auth_requests_burst", "how many of them at once", 1, 1000000,
+             FIELD(traffic.auth_requests.burst)),
+      Wait("limits.guess_window", "in which so many guesses may be wrong:", FIELD(guesses.window)),
+      Number("limits.guesses_per_address", "from one address; 0: no limit", 0, 1000000,
+             FIELD(guesses.per_address)),
+      Number("limits.guesses_per_account", "at one account from addresses it does not know; 0: no limit", 0,
+             1000000, FIELD(guesses.per_account)),
+      Number("limits.guesses_per_familiar", "at one account from each address it knows; 0: no limit", 0,
+             1000000, FIELD(guesses.per_familiar)),
+      Number("limits.guesses_in_all", "in all from unfamiliar addresses; 0: no limit", 0, 1000000,
+             FIELD(guesses.in_all)),
+      Number("limits.familiar_days", "how long an address stays familiar; 0: none is", 0, 3650,
+             FIELD(guesses.familiar_days)),
+  };
+}
+
 #undef FIELD
 
 }  // namespace
 
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& group :
-       {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(), RequestKeys()}) {
+  for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(),
+                       RequestKeys(), LimitKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

@@ -1,5 +1,7 @@
 #include "daemon/nouns.h"
 
+#include <algorithm>
+
 #include "api/openapi/openapi.h"
 #include "crypto/jws.h"
 #include "daemon/version.h"
@@ -13,15 +15,18 @@ void Add(Rows& all, Rows more) {
   for (auto& route : more) all.push_back(std::move(route));
 }
 
-Result<api::http::Response> RefuseSignup(api::Context&) {
-  return Forbidden("Signup is closed on this server");
+api::Route& SignupIn(Rows& routes) {
+  return *std::find_if(routes.begin(), routes.end(),
+                       [](const api::Route& route) { return route.operation_id == "signup"; });
 }
 
-// Whatever it does, its refusals are audited like any other.
-void ReplaceSignup(Rows& routes, const api::Handler& handler) {
-  for (auto& route : routes) {
-    if (route.operation_id == "signup") route.handler = handler;
-  }
+// The route stays, so that its refusal is audited like any other.
+void CloseSignup(api::Route& signup) {
+  signup.runs_on = api::RunsOn::kWorkers;
+  signup.admit = {};
+  signup.handler = [](api::Context&) -> Result<api::http::Response> {
+    return Forbidden("Signup is closed on this server");
+  };
 }
 
 api::OidcConfig OidcOf(const Config& config) {
@@ -40,9 +45,10 @@ Result<PublishedKeys> ReadPublishedKeys(crypto::Keyring& keyring) {
 Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   const Config& config = parts.config;
   std::unique_ptr<Nouns> nouns(new Nouns(parts));
-  TRY(nouns->auth_, api::Auth::Create({config.argon2, config.password_strict},
-                                      {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_,
-                                       nouns->mfa_, parts.mail, parts.audit, parts.clock, parts.random}));
+  TRY(nouns->auth_,
+      api::Auth::Create({config.argon2, config.password_strict},
+                        {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_, nouns->mfa_,
+                         parts.mail, parts.audit, parts.guesses, parts.clock, parts.random}));
   nouns->device_pages_ = std::make_unique<api::DevicePages>(
       api::DevicePages::Parts{*nouns->auth_, nouns->mfa_, nouns->device_, nouns->page_sessions_,
                               parts.ip_gate, parts.clock, parts.random});
@@ -54,7 +60,8 @@ Nouns::Nouns(const NounParts& parts)
       clock_(parts.clock),
       health_(parts.keyring, parts.readiness, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
-      mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.clock, parts.random}),
+      mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.guesses, parts.clock,
+            parts.random}),
       api_keys_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       agents_(
@@ -93,8 +100,8 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
   Add(all, api::IpRuleRoutes(ip_rules_));
-  if (signup_ == Signup::kClosed) ReplaceSignup(all, RefuseSignup);
-  if (signup_ == Signup::kMail) ReplaceSignup(all, api::SignupByMail(signups_));
+  if (signup_ == Signup::kClosed) CloseSignup(SignupIn(all));
+  if (signup_ == Signup::kMail) SignupIn(all).handler = api::SignupByMail(signups_);
   return all;
 }
 

@@ -13,6 +13,7 @@
 #include "api/device/device_pages.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
+#include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
 #include "api/oidc/oidc.h"
@@ -39,6 +40,7 @@ struct NounParts {
   api::ProviderKeys& provider_keys;
   api::AuditLog& audit;
   api::Mail& mail;
+  api::GuessBudgets& guesses;
   const api::Readiness& readiness;
 };
 

@@ -34,12 +34,47 @@ Auth::Auth(AuthConfig config, const Parts& parts, std::string dummy_hash)
       mail_(parts.mail),
       audit_(parts.audit),
       finisher_(parts.pool, parts.tokens, parts.mfa, parts.audit),
+      guesses_(parts.guesses),
       clock_(parts.clock),
       random_(parts.random),
       verify_(parts.verify),
       dummy_hash_(std::move(dummy_hash)) {}
 
-Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit) {
+void Auth::NameAccount(const auth_store::Credentials& user, AuditDraft& audit) {
+  audit.SetActor("anonymous", "", user.org);
+  audit.SetResource("user", user.id.ToString());
+}
+
+// Not counted by account: or nobody could sign up under an address that somebody else asks for all day.
+Result<Permit> Auth::AdmitSignup(const SignupRequest& request, const std::string& client, AuditDraft& audit) {
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
+  return guesses_.Take(Guess::kSignup, {client, {}}, audit);
+}
+
+Result<Permit> Auth::AdmitLogin(const LoginRequest& request, const std::string& client, AuditDraft& audit) {
+  auto permit = guesses_.Take(Guess::kLogin, {client, request.email.value_or("")}, audit);
+  if (permit.has_value() || audit.committed() || !request.email) return permit;
+  TRY(auto lease, pool_.Acquire());
+  TRY(const auto user, auth_store::FindByEmail(*lease, *request.email));
+  if (user) NameAccount(*user, audit);
+  return permit;
+}
+
+Result<Permit> Auth::AdmitPasswordChange(const Principal& principal, const ChangePasswordRequest& request,
+                                         const std::string& client, AuditDraft& audit) {
+  audit.SetResource("user", FormatUuid(principal.id));
+  TRY(const auto profile, GetMe(principal));
+  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), profile.email, config_.password_strict));
+  return guesses_.Take(Guess::kPassword, {client, profile.email}, audit);
+}
+
+Result<AccessToken> Auth::Signup(const SignupRequest& request, const Permit& permit, AuditDraft& audit) {
+  auto token = MakeAccount(request, audit);
+  guesses_.Settle(permit, token);
+  return token;
+}
+
+Result<AccessToken> Auth::MakeAccount(const SignupRequest& request, AuditDraft& audit) {
   TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
   const Time now = clock_.Now();
   auth_store::NewUser user;
@@ -68,8 +103,18 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, AuditDraft& audit
   return token;
 }
 
+Result<LoginAnswer> Auth::Login(const LoginRequest& request, const Permit& permit, AuditDraft& audit) {
+  auto answer = TryLogin(request, audit);
+  if (answer.has_value() && std::holds_alternative<MfaChallenge>(answer.value())) {
+    guesses_.GiveBack(permit);  // familiar is an address only where the code was right as well
+  } else {
+    guesses_.Settle(permit, answer);
+  }
+  return answer;
+}
+
 // A login at the same moment may have stored the password anew: then a second look finds it.
-Result<LoginAnswer> Auth::Login(const LoginRequest& request, AuditDraft& audit) {
+Result<LoginAnswer> Auth::TryLogin(const LoginRequest& request, AuditDraft& audit) {
   for (int attempt = 0; attempt < kLoginAttempts; ++attempt) {
     TRY(auto answer, LoginOnce(request, audit));
     if (answer) return std::move(*answer);
@@ -84,11 +129,7 @@ Result<std::optional<LoginAnswer>> Auth::LoginOnce(const LoginRequest& request, 
     TRY(auto lease, pool_.Acquire());
     TRY(user, auth_store::FindByEmail(*lease, *request.email));
   }
-  // The attempt belongs to the log of the account's organisation, though nobody has proven anything yet.
-  if (user) {
-    audit.SetActor("anonymous", "", user->org);
-    audit.SetResource("user", user->id.ToString());
-  }
+  if (user) NameAccount(*user, audit);
   const bool has_password = user && !user->password_hash.empty();
   TRY(const bool matches, verify_(has_password ? user->password_hash : dummy_hash_, request.password));
   if (!user) return InvalidCredentials("unknown user");
@@ -131,7 +172,15 @@ Status Auth::Revoke(const Principal& principal, AuditDraft& audit) {
 }
 
 Status Auth::ChangePassword(const Principal& principal, const ChangePasswordRequest& request,
-                            AuditDraft& audit) {
+                            const Permit& permit, AuditDraft& audit) {
+  auto changed = ReplacePassword(principal, request, audit);
+  guesses_.Settle(permit, changed);
+  if (changed.has_value()) guesses_.ForgetOtherAddresses(permit);
+  return changed;
+}
+
+Status Auth::ReplacePassword(const Principal& principal, const ChangePasswordRequest& request,
+                             AuditDraft& audit) {
   audit.SetResource("user", FormatUuid(principal.id));
   std::optional<auth_store::Credentials> user;
   {

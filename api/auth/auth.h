@@ -16,6 +16,9 @@
 // rest. Nobody asks for the factor before the password was right, so its being there shows in no answer and
 // no time.
 //
+// Guesses at passwords, and at which addresses have accounts, have budgets: what admits a request charges it
+// before it is queued for Argon2, what serves it settles the account.
+//
 // A login verifies one hash whoever asks: the user's, or for unknown users one at the configured cost. A user
 // whose hash has another cost would stand out; the first login that proves the password stores it anew.
 
@@ -32,6 +35,7 @@
 #include "api/auth/auth_wire.h"
 #include "api/auth/login_finisher.h"
 #include "api/auth/token_issuer.h"
+#include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
 #include "api/routes.h"
@@ -56,6 +60,7 @@ class Auth {
     Mfa& mfa;
     Mail& mail;
     const AuditLog& audit;
+    GuessBudgets& guesses;
     const Clock& clock;
     Random& random;
     // Another one in tests, which count.
@@ -64,15 +69,23 @@ class Auth {
   // Hashes a password nobody has, at the configured cost: fails if the memory for it is not there.
   static Result<std::unique_ptr<Auth>> Create(AuthConfig config, const Parts& parts);
 
+  // `client`: ClientAddress::Group. kTooMany when the guesses are used up; kInvalid for a password that
+  // breaks the rules, which is no guess.
+  Result<Permit> AdmitSignup(const SignupRequest& request, const std::string& client, AuditDraft& audit);
+  Result<Permit> AdmitLogin(const LoginRequest& request, const std::string& client, AuditDraft& audit);
+  Result<Permit> AdmitPasswordChange(const Principal& principal, const ChangePasswordRequest& request,
+                                     const std::string& client, AuditDraft& audit);
+
   // A new organisation with its owner. kConflict if the address has an account.
-  Result<AccessToken> Signup(const SignupRequest& request, AuditDraft& audit);
+  Result<AccessToken> Signup(const SignupRequest& request, const Permit& permit, AuditDraft& audit);
   // kUnauthenticated "Invalid credentials", after the same work, for unknown users and wrong passwords.
-  Result<LoginAnswer> Login(const LoginRequest& request, AuditDraft& audit);
+  Result<LoginAnswer> Login(const LoginRequest& request, const Permit& permit, AuditDraft& audit);
   // The token that was presented; a key that was presented itself stays as it is.
   Status Revoke(const Principal& principal, AuditDraft& audit);
   // kUnauthenticated for a wrong current password, kInvalid for a weak new one and for accounts without one.
   // Tells the person by mail.
-  Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
+  Status ChangePassword(const Principal& principal, const ChangePasswordRequest& request,
+                        const Permit& permit, AuditDraft& audit);
   Result<Profile> GetMe(const Principal& principal);
   Result<Profile> UpdateMe(const Principal& principal, const UpdateMeRequest& request, AuditDraft& audit);
   // With the last member the organisation goes, and all it holds. kInvalid for the last owner of others.
@@ -80,6 +93,11 @@ class Auth {
 
  private:
   Auth(AuthConfig config, const Parts& parts, std::string dummy_hash);
+  Result<AccessToken> MakeAccount(const SignupRequest& request, AuditDraft& audit);
+  Result<LoginAnswer> TryLogin(const LoginRequest& request, AuditDraft& audit);
+  Status ReplacePassword(const Principal& principal, const ChangePasswordRequest& request, AuditDraft& audit);
+  // An attempt belongs to the log of the account's organisation, though nobody has proven anything yet.
+  static void NameAccount(const auth_store::Credentials& user, AuditDraft& audit);
   // nullopt if the user's hash, or whether they have a second factor, changed while it was verified.
   Result<std::optional<LoginAnswer>> LoginOnce(const LoginRequest& request, AuditDraft& audit);
   // Locks the user's row; false if it has another hash by now. Stores `new_hash`, if given, in
@@ -98,6 +116,7 @@ class Auth {
   Mail& mail_;
   const AuditLog& audit_;
   const LoginFinisher finisher_;
+  GuessBudgets& guesses_;
   const Clock& clock_;
   Random& random_;
   const std::function<Result<bool>(std::string_view, const SecretBytes&)> verify_;

@@ -8,15 +8,30 @@ namespace {
 using http::Method;
 using http::Response;
 
+Result<Permit> AdmitSignup(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeSignup(context.request.body));
+  return auth.AdmitSignup(request, context.request.client.Group(), context.audit);
+}
+
+Result<Permit> AdmitLogin(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeLogin(context.request.body));
+  return auth.AdmitLogin(request, context.request.client.Group(), context.audit);
+}
+
+Result<Permit> AdmitPasswordChange(Auth& auth, Context& context) {
+  TRY(const auto request, DecodeChangePassword(context.request.body));
+  return auth.AdmitPasswordChange(context.principal, request, context.request.client.Group(), context.audit);
+}
+
 Result<Response> Signup(Auth& auth, Context& context) {
   TRY(const auto request, DecodeSignup(context.request.body));
-  TRY(const auto token, auth.Signup(request, context.audit));
+  TRY(const auto token, auth.Signup(request, context.permit, context.audit));
   return Response::Json(200, DumpJson(EncodeSignedUp(token, request.email)));
 }
 
 Result<Response> Login(Auth& auth, Context& context) {
   TRY(const auto request, DecodeLogin(context.request.body));
-  TRY(const auto answer, auth.Login(request, context.audit));
+  TRY(const auto answer, auth.Login(request, context.permit, context.audit));
   return LoginResponse(answer);
 }
 
@@ -29,7 +44,7 @@ Result<Response> RefreshToken(Auth&, Context&) { return Invalid("Refresh tokens 
 
 Result<Response> ChangePassword(Auth& auth, Context& context) {
   TRY(const auto request, DecodeChangePassword(context.request.body));
-  TRYV(auth.ChangePassword(context.principal, request, context.audit));
+  TRYV(auth.ChangePassword(context.principal, request, context.permit, context.audit));
   return Response::Json(200, DumpJson({{"message", "Password changed successfully"}}));
 }
 
@@ -83,8 +98,8 @@ Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::Public
 }
 
 std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
-  const auto bind = [&auth](Result<Response> (*handler)(Auth&, Context&)) {
-    return [&auth, handler](Context& context) { return handler(auth, context); };
+  const auto bind = [&auth](auto* step) {
+    return [&auth, step](Context& context) { return step(auth, context); };
   };
   return {
       {.method = Method::kPost,
@@ -93,7 +108,8 @@ std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
        .auth = AuthKind::kNone,
        .action = "auth.signup",
        .runs_on = RunsOn::kHashers,
-       .handler = bind(Signup)},
+       .handler = bind(Signup),
+       .admit = bind(AdmitSignup)},
       // A login is recorded as a failure until it has succeeded.
       {.method = Method::kPost,
        .pattern = "/v1/auth/token",
@@ -101,7 +117,8 @@ std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
        .auth = AuthKind::kNone,
        .action = "auth.failure",
        .runs_on = RunsOn::kHashers,
-       .handler = bind(Login)},
+       .handler = bind(Login),
+       .admit = bind(AdmitLogin)},
       {.method = Method::kDelete,
        .pattern = "/v1/auth/token",
        .operation_id = "revokeToken",
@@ -119,7 +136,8 @@ std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
        .auth = AuthKind::kUser,
        .action = "auth.password_change",
        .runs_on = RunsOn::kHashers,
-       .handler = bind(ChangePassword)},
+       .handler = bind(ChangePassword),
+       .admit = bind(AdmitPasswordChange)},
       {.method = Method::kGet,
        .pattern = "/v1/auth/me",
        .operation_id = "getMe",

@@ -1,19 +1,8 @@
 #include "api/http/census.h"
 
-#include <arpa/inet.h>
-
-#include <cstring>
+#include "base/network.h"
 
 namespace claviger::api::http {
-namespace {
-
-std::string GroupOf(const std::string& address) {
-  in6_addr bytes{};
-  if (inet_pton(AF_INET6, address.c_str(), &bytes) != 1) return address;
-  return std::string(reinterpret_cast<const char*>(bytes.s6_addr), 8);
-}
-
-}  // namespace
 
 Census::Ticket& Census::Ticket::operator=(Ticket&& other) noexcept {
   if (this != &other) {
@@ -36,7 +25,8 @@ uint32_t Census::total() const {
 }
 
 Census::Ticket Census::Admit(const std::string& address) {
-  std::string group = GroupOf(address);
+  const auto ip = ParseIpAddress(address);
+  std::string group = ip ? ip->Group() : address;
   const std::lock_guard lock(mutex_);
   if (total_ >= max_total_) return {};
   uint32_t& in_group = by_group_[group];

@@ -22,6 +22,8 @@ struct ClientAddress {
 
   // Connected from this machine itself, as far as anybody can know.
   bool IsLocal() const { return !forwarded && (!ip || ip->IsLoopback()); }
+  // What limits count as one client; empty for "unix", behind which there may be many.
+  std::string Group() const { return ip ? ip->Group() : std::string(); }
 };
 
 // A peer of a connection. `text` as made by FormatHost.

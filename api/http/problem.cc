@@ -22,6 +22,8 @@ int StatusOf(ErrorKind kind) {
       return 410;
     case ErrorKind::kTooLarge:
       return 413;
+    case ErrorKind::kTooMany:
+      return 429;
     case ErrorKind::kUnavailable:
       return 503;
     case ErrorKind::kIntegrity:
@@ -110,7 +112,13 @@ const char* ReasonPhrase(int status) {
   }
 }
 
-Response Problem(const Error& error) { return Problem(StatusOf(error.kind), error.detail); }
+Response Problem(const Error& error) {
+  Response response = Problem(StatusOf(error.kind), error.detail);
+  if (error.kind == ErrorKind::kTooMany) {
+    response.headers.emplace_back("Retry-After", std::to_string(error.retry_after));
+  }
+  return response;
+}
 
 Response Problem(int status, std::string_view detail) {
   nlohmann::ordered_json body;

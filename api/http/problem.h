@@ -8,7 +8,7 @@ namespace claviger::api::http {
 
 int StatusOf(ErrorKind kind);
 const char* ReasonPhrase(int status);
-// 401 carries WWW-Authenticate, 503 Retry-After.
+// 401 carries WWW-Authenticate, 429 and 503 Retry-After.
 Response Problem(const Error& error);
 Response Problem(int status, std::string_view detail);
 

@@ -1,8 +1,5 @@
 #include "api/mfa/mfa.h"
 
-#include <algorithm>
-
-#include "api/auth/auth_store.h"
 #include "api/mfa/recovery_code.h"
 #include "crypto/canonical.h"
 #include "crypto/credential.h"
@@ -143,16 +140,17 @@ Result<Mfa::Proof> Mfa::Examine(const Owner& owner, const mfa_store::Factor& fac
   return proof;
 }
 
-Result<bool> Mfa::MayTry(const Owner& owner, bool guessable, const mfa_store::Challenge* challenge) {
-  std::vector<schema::Connection::Call> counts;
-  if (guessable) {
-    counts.push_back(mfa_store::CountTry(owner, parts_.clock.Now(), kTriesPerHour));
-  }
-  if (challenge != nullptr) counts.push_back(mfa_store::CountChallengeTry(*challenge, kTriesPerChallenge));
-  if (counts.empty()) return true;
+Result<Permit> Mfa::MayTry(const Proof& proof, const Guesser& guesser, AuditDraft& audit) {
+  if (proof.kind == Proof::Kind::kNone) return Permit{};
+  const Guess guess = proof.kind == Proof::Kind::kTotp ? Guess::kTotp : Guess::kRecovery;
+  return parts_.guesses.Take(guess, guesser, audit);
+}
+
+Result<Guesser> Mfa::GuesserOf(const Owner& owner, const std::string& client) {
   TRY(auto lease, parts_.pool.Acquire());
-  TRY(const auto counted, lease->RunTogether(counts));
-  return std::all_of(counted.begin(), counted.end(), [](const auto& rows) { return rows.affected() == 1; });
+  TRY(const auto profile, auth_store::FindProfile(*lease, owner.org, owner.user));
+  if (!profile) return Unauthenticated("the account is gone");
+  return Guesser{client, profile->email};
 }
 
 Result<bool> Mfa::Spend(schema::Connection& connection, const Owner& owner, const mfa_store::Factor& seen,
@@ -164,7 +162,8 @@ Result<bool> Mfa::Spend(schema::Connection& connection, const Owner& owner, cons
   return mfa_store::SpendRecoveryCode(connection, owner, proof.mac);
 }
 
-Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, AuditDraft& audit) {
+Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, const std::string& client,
+                                AuditDraft& audit) {
   const Time now = parts_.clock.Now();  // before the user is read, see auth.h
   if (!crypto::HasCredentialForm(kTokenPrefix, request.mfa_token.Text())) {
     return DeadChallenge(audit, "malformed challenge");
@@ -183,11 +182,23 @@ Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, AuditDraft& aud
   if (challenge->tries >= kTriesPerChallenge) return DeadChallenge(audit, "burnt challenge");
 
   TRY(const Proof proof, Examine(owner, challenge->factor, request.code));
-  TRY(const bool may, MayTry(owner, proof.kind == Proof::Kind::kTotp, &*challenge));
-  if (!may) return WrongCode(audit, "too many tries");
+  TRY(const auto permit, MayTry(proof, {client, challenge->email}, audit));
+  auto token = Redeem(*challenge, proof, now, audit);
+  parts_.guesses.Settle(permit, token);
+  return token;
+}
+
+Result<AccessToken> Mfa::Redeem(const mfa_store::Challenge& challenge, const Proof& proof, Time now,
+                                AuditDraft& audit) {
+  const Owner& owner = challenge.owner;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(const bool counted, mfa_store::CountChallengeTry(*lease, challenge, kTriesPerChallenge));
+    if (!counted) return WrongCode(audit, "too many tries");
+  }
   if (proof.kind == Proof::Kind::kNone) return WrongCode(audit, "neither code");
   if (proof.kind == Proof::Kind::kTotp && !proof.step) return WrongCode(audit, "wrong or spent code");
-  TRY(auto token, parts_.tokens.Issue(owner.org, owner.user, now, challenge->tokens_valid_from));
+  TRY(auto token, parts_.tokens.Issue(owner.org, owner.user, now, challenge.tokens_valid_from));
 
   AuditDraft success = audit;
   success.SetAction("auth.success");
@@ -195,9 +206,9 @@ Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, AuditDraft& aud
   success.AddDetail("factor", proof.step ? "totp" : "recovery_code");
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool spent, Spend(*lease, owner, challenge->factor, proof));
+  TRY(const bool spent, Spend(*lease, owner, challenge.factor, proof));
   if (!spent) return WrongCode(audit, "wrong or spent code");
-  TRY(const bool redeemed, mfa_store::SpendChallenge(*lease, *challenge));
+  TRY(const bool redeemed, mfa_store::SpendChallenge(*lease, challenge));
   if (!redeemed) return DeadChallenge(audit, "challenge is gone");
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));
   TRYV(transaction.Commit());
@@ -205,25 +216,33 @@ Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, AuditDraft& aud
   return token;
 }
 
-Status Mfa::Disable(const Principal& principal, const MfaDisableRequest& request, AuditDraft& audit) {
+Status Mfa::Disable(const Principal& principal, const MfaDisableRequest& request, const std::string& client,
+                    AuditDraft& audit) {
   const Owner owner = OwnerOf(principal);
   audit.SetResource("user", owner.user.ToString());
-  if (request.code) return DisableByCode(owner, *request.code, audit);
-  return DisableByPassword(owner, *request.password, audit);
+  if (request.code) return DisableByCode(owner, *request.code, client, audit);
+  return DisableByPassword(owner, *request.password, client, audit);
 }
 
-Status Mfa::DisableByCode(const Owner& owner, const SecretBytes& code, AuditDraft& audit) {
+Status Mfa::DisableByCode(const Owner& owner, const SecretBytes& code, const std::string& client,
+                          AuditDraft& audit) {
   TRY(const auto factor, FindFactor(owner));
   if (!factor || !factor->enabled) return Invalid("No second factor is enabled");
+  TRY(const auto guesser, GuesserOf(owner, client));
   TRY(const Proof proof, Examine(owner, *factor, code));
-  TRY(const bool may, MayTry(owner, proof.kind == Proof::Kind::kTotp, nullptr));
-  if (!may) return WrongProof(audit, "too many tries");
+  TRY(const auto permit, MayTry(proof, guesser, audit));
+  const auto deleted = DeleteByProof(owner, *factor, proof, audit);
+  parts_.guesses.Settle(permit, deleted);
+  return deleted;
+}
 
+Status Mfa::DeleteByProof(const Owner& owner, const mfa_store::Factor& factor, const Proof& proof,
+                          AuditDraft& audit) {
   AuditDraft success = audit;
   success.AddDetail("proof", proof.step ? "totp" : "recovery_code");
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool spent, Spend(*lease, owner, *factor, proof));
+  TRY(const bool spent, Spend(*lease, owner, factor, proof));
   if (!spent) return WrongProof(audit, "wrong or spent code");
   TRYV(mfa_store::Delete(*lease, owner));
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));
@@ -232,7 +251,8 @@ Status Mfa::DisableByCode(const Owner& owner, const SecretBytes& code, AuditDraf
   return Ok();
 }
 
-Status Mfa::DisableByPassword(const Owner& owner, const SecretBytes& password, AuditDraft& audit) {
+Status Mfa::DisableByPassword(const Owner& owner, const SecretBytes& password, const std::string& client,
+                              AuditDraft& audit) {
   std::optional<mfa_store::Factor> factor;
   std::optional<auth_store::Credentials> user;
   {
@@ -243,18 +263,25 @@ Status Mfa::DisableByPassword(const Owner& owner, const SecretBytes& password, A
   if (!user) return Unauthenticated("the account is gone");
   if (!factor || !factor->enabled) return Invalid("No second factor is enabled");
   if (user->password_hash.empty()) return WrongProof(audit, "the account has no password");
-  TRY(const bool may, MayTry(owner, true, nullptr));
-  if (!may) return WrongProof(audit, "too many tries");
-  TRY(const bool matches, crypto::VerifyPassword(user->password_hash, password));
+  TRY(const auto permit, parts_.guesses.Take(Guess::kPassword, {client, user->email}, audit));
+  const auto deleted = DeleteByHash(*user, *factor, password, audit);
+  parts_.guesses.Settle(permit, deleted);
+  return deleted;
+}
+
+Status Mfa::DeleteByHash(const auth_store::Credentials& user, const mfa_store::Factor& factor,
+                         const SecretBytes& password, AuditDraft& audit) {
+  TRY(const bool matches, crypto::VerifyPassword(user.password_hash, password));
   if (!matches) return WrongProof(audit, "wrong password");
 
+  const Owner owner{user.org, user.id};
   AuditDraft success = audit;
   success.AddDetail("proof", "password");
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool unchanged, auth_store::ShareIfUnchanged(*lease, *user));
+  TRY(const bool unchanged, auth_store::ShareIfUnchanged(*lease, user));
   if (!unchanged) return WrongProof(audit, "the password changed meanwhile");
-  TRY(const bool locked, mfa_store::Lock(*lease, owner, *factor));
+  TRY(const bool locked, mfa_store::Lock(*lease, owner, factor));
   if (!locked) return Invalid("No second factor is enabled");
   TRYV(mfa_store::Delete(*lease, owner));
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));

@@ -10,12 +10,12 @@
 // PostgreSQL in any case, so a signature would add nothing; and no other route can take it for an access
 // token, because it is none. It lives for 300 s and dies with the password, the factor and the account.
 //
-// Codes cannot be guessed. Each costs a try of its challenge (5 in all) and, if it has the shape of a TOTP
-// code, one of the person's (10 in an hour, over all challenges, nodes and addresses); a right one gives the
-// latter back. A try is counted and committed before its code may count, so that a thousand at the same
-// moment are no more than five. A password given to disable the factor costs one of the person's, too.
-// Recovery codes have 50 bits and need no limit of their own: with one of them the owner gets in while
-// somebody who knows the password uses up the hour.
+// Codes cannot be guessed. Each costs a try of its challenge (5 in all) and is charged to the budgets of its
+// kind (api/limits/guess_budgets.h), over all challenges, nodes and addresses; a right one gives the latter
+// back. A try is counted before its code may count, so that a thousand at the same moment are no more than
+// five. A password given to disable the factor is charged as one given to change it. Recovery codes have 50
+// bits: what somebody who knows the password uses up elsewhere never keeps the owner from using one. The code
+// that completes a setup is no guess, for whoever may try it may also ask for a secret of their own.
 //
 // What is right once is wrong for ever after: the step of a TOTP code and a recovery code are spent in the
 // transaction that removes the challenge and writes the audit record, under a lock on the factor.
@@ -26,7 +26,9 @@
 
 #include "api/access/principal.h"
 #include "api/audit/audit_log.h"
+#include "api/auth/auth_store.h"
 #include "api/auth/token_issuer.h"
+#include "api/limits/guess_budgets.h"
 #include "api/mfa/mfa_store.h"
 #include "api/mfa/mfa_wire.h"
 #include "api/routes.h"
@@ -40,7 +42,6 @@ class Mfa {
  public:
   using Owner = mfa_store::Owner;
   static constexpr int32_t kTriesPerChallenge = 5;
-  static constexpr int32_t kTriesPerHour = 10;
   // The detail of a refusal after which the same challenge may be tried again.
   static constexpr std::string_view kInvalidCode = "Invalid code";
 
@@ -50,6 +51,7 @@ class Mfa {
     const crypto::WrappedKek& system_kek;
     const AuditLog& audit;
     const TokenIssuer& tokens;
+    GuessBudgets& guesses;
     const Clock& clock;
     Random& random;
   };
@@ -61,10 +63,13 @@ class Mfa {
   // The recovery codes. kInvalid for a wrong code, and if no setup is pending.
   Result<std::vector<SecretBytes>> VerifySetup(const Principal& principal, const SecretBytes& code,
                                                AuditDraft& audit);
-  // kUnauthenticated "Invalid or expired token" for the challenge, "Invalid code" for the code.
-  Result<AccessToken> Verify(const MfaVerifyRequest& request, AuditDraft& audit);
-  // kInvalid without a right proof. A code, if given, decides alone. May verify a password hash.
-  Status Disable(const Principal& principal, const MfaDisableRequest& request, AuditDraft& audit);
+  // kUnauthenticated "Invalid or expired token" for the challenge, "Invalid code" for the code; kTooMany when
+  // the guesses are used up. `client`: ClientAddress::Group.
+  Result<AccessToken> Verify(const MfaVerifyRequest& request, const std::string& client, AuditDraft& audit);
+  // kInvalid without a right proof, kTooMany as above. A code, if given, decides alone. May verify a password
+  // hash.
+  Status Disable(const Principal& principal, const MfaDisableRequest& request, const std::string& client,
+                 AuditDraft& audit);
 
   // For logins. Prepare asks the HSM, Store belongs in the transaction of the login; false if the factor is
   // not enabled any more.
@@ -89,14 +94,23 @@ class Mfa {
   Result<std::optional<int64_t>> MatchStep(const Owner& owner, const mfa_store::Factor& factor,
                                            const SecretBytes& code);
   Result<Proof> Examine(const Owner& owner, const mfa_store::Factor& factor, const SecretBytes& code);
-  // The one place that limits guessing: counts a try, and is false if there is none left. Recovery codes are
-  // not guessable.
-  Result<bool> MayTry(const Owner& owner, bool guessable, const mfa_store::Challenge* challenge);
+  // Charges the code to the budgets of its kind; what has the shape of neither is no guess.
+  Result<Permit> MayTry(const Proof& proof, const Guesser& guesser, AuditDraft& audit);
+  Result<AccessToken> Redeem(const mfa_store::Challenge& challenge, const Proof& proof, Time now,
+                             AuditDraft& audit);
+  // The account, as budgets name it.
+  Result<Guesser> GuesserOf(const Owner& owner, const std::string& client);
   // Under the lock of the factor; false if it was spent before.
   Result<bool> Spend(schema::Connection& connection, const Owner& owner, const mfa_store::Factor& seen,
                      const Proof& proof);
-  Status DisableByCode(const Owner& owner, const SecretBytes& code, AuditDraft& audit);
-  Status DisableByPassword(const Owner& owner, const SecretBytes& password, AuditDraft& audit);
+  Status DisableByCode(const Owner& owner, const SecretBytes& code, const std::string& client,
+                       AuditDraft& audit);
+  Status DisableByPassword(const Owner& owner, const SecretBytes& password, const std::string& client,
+                           AuditDraft& audit);
+  Status DeleteByProof(const Owner& owner, const mfa_store::Factor& factor, const Proof& proof,
+                       AuditDraft& audit);
+  Status DeleteByHash(const auth_store::Credentials& user, const mfa_store::Factor& factor,
+                      const SecretBytes& password, AuditDraft& audit);
 
   const Parts parts_;
 };

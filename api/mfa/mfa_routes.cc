@@ -29,13 +29,13 @@ Result<Response> VerifySetup(Mfa& mfa, Context& context) {
 
 Result<Response> Verify(Mfa& mfa, Context& context) {
   TRY(const auto request, DecodeMfaVerify(context.request.body));
-  TRY(const auto token, mfa.Verify(request, context.audit));
+  TRY(const auto token, mfa.Verify(request, context.request.client.Group(), context.audit));
   return Response::Json(200, DumpJson(EncodeAccessToken(token)));
 }
 
 Result<Response> Disable(Mfa& mfa, Context& context) {
   TRY(const auto request, DecodeMfaDisable(context.request.body));
-  TRYV(mfa.Disable(context.principal, request, context.audit));
+  TRYV(mfa.Disable(context.principal, request, context.request.client.Group(), context.audit));
   return Response::NoContent();
 }
 

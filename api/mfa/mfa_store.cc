@@ -12,8 +12,7 @@ constexpr Statement kFind = {"mfa_find",
 
 constexpr Statement kPutPending = {
     "mfa_put_pending",
-    "INSERT INTO totp_factors (org_id, user_id, sealed_secret, hour_began, created_at) VALUES ($1, $2, $3, "
-    "$4, $4)"
+    "INSERT INTO totp_factors (org_id, user_id, sealed_secret, created_at) VALUES ($1, $2, $3, $4)"
     " ON CONFLICT (org_id, user_id) DO UPDATE SET sealed_secret = $3, created_at = $4"
     " WHERE totp_factors.enabled_at IS NULL"};
 
@@ -31,22 +30,14 @@ constexpr Statement kLock = {
     "SELECT 1 FROM totp_factors"
     " WHERE org_id = $1 AND user_id = $2 AND sealed_secret = $3 AND enabled_at IS NOT NULL FOR UPDATE"};
 
-constexpr Statement kSpendStep = {
-    "mfa_spend_step",
-    "UPDATE totp_factors SET last_step = $3, hour_tries = GREATEST(hour_tries - 1, 0)"
-    " WHERE org_id = $1 AND user_id = $2 AND last_step < $3"};
+constexpr Statement kSpendStep = {"mfa_spend_step",
+                                  "UPDATE totp_factors SET last_step = $3"
+                                  " WHERE org_id = $1 AND user_id = $2 AND last_step < $3"};
 
 constexpr Statement kSpendRecoveryCode = {
     "mfa_spend_recovery_code", "DELETE FROM recovery_codes WHERE org_id = $1 AND user_id = $2 AND mac = $3"};
 
 constexpr Statement kDelete = {"mfa_delete", "DELETE FROM totp_factors WHERE org_id = $1 AND user_id = $2"};
-
-// $4 is an hour ago: what began before it is over, and a new hour begins.
-constexpr Statement kCountTry = {
-    "mfa_count_try",
-    "UPDATE totp_factors SET hour_tries = CASE WHEN hour_began <= $4 THEN 1 ELSE hour_tries + 1 END,"
-    "                        hour_began = CASE WHEN hour_began <= $4 THEN $3 ELSE hour_began END"
-    " WHERE org_id = $1 AND user_id = $2 AND (hour_began <= $4 OR hour_tries < $5)"};
 
 constexpr Statement kDeleteExpired = {
     "mfa_delete_expired",
@@ -61,7 +52,7 @@ constexpr Statement kInsertChallenge = {"mfa_insert_challenge",
 constexpr Statement kFindChallenge = {
     "mfa_find_challenge",
     "SELECT c.org_id, c.user_id, c.mac, c.expires_at, c.tries, f.sealed_secret, f.last_step,"
-    "       f.enabled_at IS NOT NULL, u.tokens_valid_from"
+    "       f.enabled_at IS NOT NULL, u.email, u.tokens_valid_from"
     "  FROM mfa_challenges c"
     "  JOIN totp_factors f ON f.org_id = c.org_id AND f.user_id = c.user_id"
     "  JOIN users u ON u.org_id = c.org_id AND u.id = c.user_id"
@@ -131,10 +122,6 @@ Status Delete(schema::Connection& connection, const Owner& owner) {
   return Ok();
 }
 
-schema::Connection::Call CountTry(const Owner& owner, Time now, int32_t limit) {
-  return {kCountTry, {owner.org, owner.user, now, now - std::chrono::hours(1), limit}};
-}
-
 Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, ByteView mac,
                              Time expires_at, Time now) {
   TRYV(connection.Run(kDeleteExpired, {owner.org, owner.user, now}));
@@ -150,12 +137,14 @@ Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection, B
   challenge.expires_at = rows.Timestamp(0, 3);
   challenge.tries = rows.Int4(0, 4);
   challenge.factor = ReadFactor(rows, 5);
-  challenge.tokens_valid_from = rows.Timestamp(0, 8);
+  challenge.email = std::string(rows.Text(0, 8));
+  challenge.tokens_valid_from = rows.Timestamp(0, 9);
   return challenge;
 }
 
-schema::Connection::Call CountChallengeTry(const Challenge& challenge, int32_t limit) {
-  return {kCountChallengeTry, {challenge.owner.org, challenge.owner.user, challenge.mac, limit}};
+Result<bool> CountChallengeTry(schema::Connection& connection, const Challenge& challenge, int32_t limit) {
+  return Touched(
+      connection.Run(kCountChallengeTry, {challenge.owner.org, challenge.owner.user, challenge.mac, limit}));
 }
 
 Result<bool> SpendChallenge(schema::Connection& connection, const Challenge& challenge) {

@@ -3,6 +3,7 @@
 // before their codes and challenges.
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,16 +34,12 @@ Status InsertRecoveryCodes(schema::Connection& connection, const Owner& owner,
 
 // Locks the person's factor until the transaction ends; false if it is not this one any more or not enabled.
 Result<bool> Lock(schema::Connection& connection, const Owner& owner, const Factor& seen);
-// The compare-and-set that spends a step, and gives back the try that its code cost; false if this step or a
-// newer one is spent.
+// The compare-and-set that spends a step; false if this step or a newer one is spent.
 Result<bool> SpendStep(schema::Connection& connection, const Owner& owner, int64_t step);
 // False if there is no such code, or not any more.
 Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner, ByteView mac);
 // With its codes and challenges.
 Status Delete(schema::Connection& connection, const Owner& owner);
-
-// One more code tried by this person; touches no row if that would be more than `limit` in an hour.
-schema::Connection::Call CountTry(const Owner& owner, Time now, int32_t limit);
 
 struct Challenge {
   Owner owner;
@@ -50,14 +47,15 @@ struct Challenge {
   Time expires_at{};
   int32_t tries = 0;
   Factor factor;
+  std::string email;  // of its owner
   Time tokens_valid_from{};
 };
 // False if the factor is not enabled any more. Removes the person's expired ones.
 Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, ByteView mac,
                              Time expires_at, Time now);
 Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection, ByteView mac);
-// One more code tried against it; touches no row if that would be more than `limit`.
-schema::Connection::Call CountChallengeTry(const Challenge& challenge, int32_t limit);
+// One more code tried against it; false if that would be more than `limit`.
+Result<bool> CountChallengeTry(schema::Connection& connection, const Challenge& challenge, int32_t limit);
 // False if it is gone: it succeeds once.
 Result<bool> SpendChallenge(schema::Connection& connection, const Challenge& challenge);
 // All that wait for this person's code.

@@ -160,7 +160,9 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE page_sessions SET expires_at = now()",
                           "UPDATE refresh_families SET expires_at = now()",
                           "UPDATE refresh_families SET user_id = user_id",
-                          "UPDATE refresh_tokens SET family_id = family_id"}) {
+                          "UPDATE refresh_tokens SET family_id = family_id",
+                          "UPDATE guess_budgets SET key = key",
+                          "UPDATE familiar_addresses SET account = account"}) {
     CAPTURE(sql);
     CHECK(Sqlstate(*runtime, sql) == kDenied);
   }

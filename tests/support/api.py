@@ -12,6 +12,17 @@ from . import openapi
 TIMEOUT = 30
 
 
+class _From(requests.adapters.HTTPAdapter):
+    """Connections from another address of this machine."""
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__()
+
+    def init_poolmanager(self, *arguments, **named):
+        super().init_poolmanager(*arguments, source_address=(self.address, 0), **named)
+
+
 class Api:
     """Requests to one daemon, with a token or without."""
 
@@ -54,6 +65,12 @@ class Api:
 
     def with_token(self, token):
         return Api(self.base_url, self.ca, token)
+
+    def from_address(self, address):
+        """The same daemon without a token, reached from another address: "127.0.0.2"."""
+        client = self.anonymous()
+        client.session.mount("https://", _From(address))
+        return client
 
     def signup(self, email=None, password=None, **members):
         """A new account in an organisation of its own."""

@@ -67,6 +67,15 @@ class Installation:
             "hsm.pin_file": self.token.pin_file,
             "password.memory_kib": 8192,
             "password.passes": 1,
+            # All tests of a run come from one address and log in all the time.
+            "limits.requests_per_second": 100000,
+            "limits.requests_burst": 100000,
+            "limits.auth_requests_per_second": 100000,
+            "limits.auth_requests_burst": 100000,
+            "limits.guesses_per_address": 1000000,
+            "limits.guesses_per_account": 1000,
+            "limits.guesses_per_familiar": 1000,
+            "limits.guesses_in_all": 1000000,
         }
         values |= {name.replace("__", "."): value for name, value in overrides.items()}
         return {name: value for name, value in values.items() if value is not None}

@@ -20,11 +20,11 @@ struct Fixture : Database {
   }
   Result<AccessToken> Signup(std::string email) {
     auto draft = Draft();
-    return auth->Signup({std::move(email), SecretBytes(std::string_view(kPassword)), "Ann"}, draft);
+    return auth->Signup({std::move(email), SecretBytes(std::string_view(kPassword)), "Ann"}, {}, draft);
   }
   Result<AccessToken> Login(std::optional<std::string> email, std::string_view password = kPassword) {
     auto draft = Draft();
-    TRY(auto answer, auth->Login({std::move(email), SecretBytes(password)}, draft));
+    TRY(auto answer, auth->Login({std::move(email), SecretBytes(password)}, {}, draft));
     REQUIRE(std::holds_alternative<AccessToken>(answer));
     return std::get<AccessToken>(std::move(answer));
   }
@@ -33,7 +33,7 @@ struct Fixture : Database {
   }
   Status ChangePassword(const Principal& who, std::string_view current, std::string_view next) {
     auto draft = Draft();
-    return auth->ChangePassword(who, {SecretBytes(current), SecretBytes(next)}, draft);
+    return auth->ChangePassword(who, {SecretBytes(current), SecretBytes(next)}, {}, draft);
   }
   // The newest record's action, actor and outcome.
   std::string LastRecord() {
@@ -50,6 +50,7 @@ struct Fixture : Database {
             mfa,
             mail,
             audit,
+            guesses,
             clock,
             random,
             [this](std::string_view phc, const SecretBytes& password) {
@@ -64,9 +65,11 @@ struct Fixture : Database {
   KeyUses uses{pool, clock, QuietLog()};
   Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
+  RefusalDigest refusals{clock};
+  GuessBudgets guesses{{}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
-  Mfa mfa{{pool, keyring, system_kek, audit, tokens, clock, random}};
+  Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
   Mail mail{{}, {keyring, system_kek, clock, random}};
   std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, false}, Parts()));
 };
@@ -95,8 +98,8 @@ TEST_CASE_FIXTURE(Fixture, "a signup makes an organisation with its owner, a rec
 TEST_CASE_FIXTURE(Fixture, "an address has one account, and a refused signup leaves nothing") {
   Must(Signup("ann@example.org"));
   auto draft = Draft();
-  CHECK(KindOf(auth->Signup({"ann@example.org", SecretBytes(std::string_view(kPassword)), "Eve"}, draft)) ==
-        ErrorKind::kConflict);
+  CHECK(KindOf(auth->Signup({"ann@example.org", SecretBytes(std::string_view(kPassword)), "Eve"}, {},
+                            draft)) == ErrorKind::kConflict);
   CHECK(!draft.committed());
   CHECK(draft.Finish(clock, random, "failed").org.IsNil());
   CHECK(Count("SELECT count(*) FROM orgs") == 1);
@@ -105,7 +108,7 @@ TEST_CASE_FIXTURE(Fixture, "an address has one account, and a refused signup lea
 
 TEST_CASE_FIXTURE(Fixture, "a weak password makes no account") {
   auto draft = Draft();
-  CHECK(KindOf(auth->Signup({"ann@example.org", SecretBytes(std::string_view("short")), "Ann"}, draft)) ==
+  CHECK(KindOf(auth->Signup({"ann@example.org", SecretBytes(std::string_view("short")), "Ann"}, {}, draft)) ==
         ErrorKind::kInvalid);
   CHECK(Count("SELECT count(*) FROM orgs") == 0);
 }
@@ -175,8 +178,8 @@ TEST_CASE_FIXTURE(
     Fixture, "a failed login is for the log of the account's organisation, and names nobody as the actor") {
   const auto who = Must(Who(Must(Signup("ann@example.org"))));
   auto draft = Draft();
-  REQUIRE(
-      !auth->Login({"ann@example.org", SecretBytes(std::string_view("wrong password!"))}, draft).has_value());
+  REQUIRE(!auth->Login({"ann@example.org", SecretBytes(std::string_view("wrong password!"))}, {}, draft)
+               .has_value());
   const auto record = draft.Finish(clock, random, "denied");
   CHECK(record.org == who.org);
   CHECK(record.actor_type == "anonymous");

@@ -106,8 +106,10 @@ TEST_CASE("Every kind of error has its status; some tell the client what to do n
       {ErrorKind::kInvalid, 400},  {ErrorKind::kUnauthenticated, 401},  {ErrorKind::kForbidden, 403},
       {ErrorKind::kNotFound, 404}, {ErrorKind::kMethodNotAllowed, 405}, {ErrorKind::kConflict, 409},
       {ErrorKind::kGone, 410},     {ErrorKind::kTooLarge, 413},         {ErrorKind::kUnavailable, 503},
-      {ErrorKind::kInternal, 500}, {ErrorKind::kIntegrity, 500}};
+      {ErrorKind::kInternal, 500}, {ErrorKind::kIntegrity, 500},        {ErrorKind::kTooMany, 429}};
   for (const auto& [kind, status] : expected) CHECK(StatusOf(kind) == status);
   CHECK(Problem(Unauthenticated("")).headers.front().first == "WWW-Authenticate");
   CHECK(Problem(Unavailable("")).headers.front() == std::pair<std::string, std::string>{"Retry-After", "1"});
+  CHECK(Problem(TooMany("Later", 77)).headers.front() ==
+        std::pair<std::string, std::string>{"Retry-After", "77"});
 }

@@ -50,6 +50,8 @@ std::string WrongCode(std::string_view base32, Time now) {
   return {};
 }
 
+const std::string kHome = "192.0.2.1";
+
 struct Fixture : Database {
   AuditDraft Draft() {
     clock.Advance(std::chrono::microseconds(1));  // ids of one instant have no order
@@ -57,12 +59,12 @@ struct Fixture : Database {
   }
   Principal SignUp(const std::string& email) {
     auto draft = Draft();
-    const auto token = Must(auth->Signup({email, SecretBytes(kPassword), "Ann"}, draft));
+    const auto token = Must(auth->Signup({email, SecretBytes(kPassword), "Ann"}, {}, draft));
     return Must(authenticator.Authenticate(WithToken(token.token)));
   }
   LoginAnswer Login(std::string_view password = kPassword, const char* email = "ann@example.org") {
     auto draft = Draft();
-    return Must(auth->Login({email, SecretBytes(password)}, draft));
+    return Must(auth->Login({email, SecretBytes(password)}, {}, draft));
   }
   // The token of the challenge that a login of Ann gives.
   SecretBytes Challenge(std::string_view password = kPassword) {
@@ -72,7 +74,7 @@ struct Fixture : Database {
   }
   Result<AccessToken> Verify(const SecretBytes& challenge, std::string_view code) {
     auto draft = Draft();
-    auto token = mfa.Verify({challenge.Clone(), SecretBytes(code)}, draft);
+    auto token = mfa.Verify({challenge.Clone(), SecretBytes(code)}, kHome, draft);
     last_draft = draft;
     return token;
   }
@@ -85,8 +87,10 @@ struct Fixture : Database {
     if (code) request.code = SecretBytes(*code);
     if (password) request.password = SecretBytes(*password);
     auto draft = Draft();
-    return mfa.Disable(ann, request, draft);
+    return mfa.Disable(ann, request, kHome, draft);
   }
+  // For the budgets of guesses, whose clock is the database's.
+  void PassHour() { Sql("UPDATE guess_budgets SET full_at = full_at - interval '1 hour'"); }
   void Setup() {
     auto draft = Draft();
     secret = std::string(Must(mfa.Setup(ann, draft)).secret.Text());
@@ -103,7 +107,7 @@ struct Fixture : Database {
   std::string Wrong() { return WrongCode(secret, clock.Now()); }
   Status ChangePassword() {
     auto draft = Draft();
-    return auth->ChangePassword(ann, {SecretBytes(kPassword), SecretBytes(kNewPassword)}, draft);
+    return auth->ChangePassword(ann, {SecretBytes(kPassword), SecretBytes(kNewPassword)}, {}, draft);
   }
   std::string LastRecord() {
     const auto rows = Sql("SELECT action, actor_type, outcome FROM audit_events ORDER BY id DESC LIMIT 1");
@@ -118,10 +122,13 @@ struct Fixture : Database {
   AuditLog audit{pool, clock, random, QuietLog(), 10};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
-  Mfa mfa{{pool, keyring, system_kek, audit, tokens, clock, random}};
+  RefusalDigest refusals{clock};
+  GuessBudgets guesses{
+      {.per_account = 10, .familiar_days = 30}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
+  Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
   Mail mail{{}, {keyring, system_kek, clock, random}};
-  std::unique_ptr<Auth> auth = Must(
-      Auth::Create({kCost, false}, {pool, keyring, authenticator, tokens, mfa, mail, audit, clock, random}));
+  std::unique_ptr<Auth> auth = Must(Auth::Create(
+      {kCost, false}, {pool, keyring, authenticator, tokens, mfa, mail, audit, guesses, clock, random}));
   Principal ann = SignUp("ann@example.org");
   std::string secret;  // base32
   std::vector<std::string> recovery;
@@ -247,31 +254,47 @@ TEST_CASE_FIXTURE(Fixture,
   Enable();
   for (int i = 0; i < 10; ++i) CHECK(KindOf(Verify(Challenge(), Wrong())) == ErrorKind::kUnauthenticated);
   const auto refused = Verify(Challenge(), Code());
-  CHECK(KindOf(refused) == ErrorKind::kUnauthenticated);
-  CHECK(refused.error().detail == "Invalid code");
-  CHECK(refused.error().cause == "too many tries");
-  CHECK(KindOf(Disable(Code(), {})) == ErrorKind::kInvalid);
+  CHECK(KindOf(refused) == ErrorKind::kTooMany);
+  CHECK(refused.error().retry_after > 350);
+  CHECK(refused.error().retry_after <= 360);
+  CHECK(KindOf(Disable(Code(), {})) == ErrorKind::kTooMany);
 
-  clock.Advance(hours(1));
+  PassHour();
   for (int i = 0; i < 20; ++i) {
     Must(Verify(Challenge(), Code()));
     clock.Advance(seconds(30));
   }
 }
 
-TEST_CASE_FIXTURE(Fixture, "disabling is no way to try more passwords than codes") {
+TEST_CASE_FIXTURE(Fixture, "disabling is no way to try more passwords than a change of it allows") {
   Enable();
   for (int i = 0; i < 10; ++i) CHECK(KindOf(Disable({}, kNewPassword)) == ErrorKind::kInvalid);
-  CHECK(KindOf(Disable({}, kPassword)) == ErrorKind::kInvalid);
-  clock.Advance(hours(1));
+  CHECK(KindOf(Disable({}, kPassword)) == ErrorKind::kTooMany);
+  auto draft = Draft();
+  CHECK(KindOf(auth->AdmitPasswordChange(ann, {SecretBytes(kPassword), SecretBytes(kNewPassword)}, kHome,
+                                         draft)) == ErrorKind::kTooMany);
+  PassHour();
   Must(Disable({}, kPassword));
 }
 
 TEST_CASE_FIXTURE(Fixture, "while the hour's tries are used up, a recovery code still lets the owner in") {
   Enable();
   for (int i = 0; i < 10; ++i) CHECK(KindOf(Disable(Wrong(), {})) == ErrorKind::kInvalid);
-  CHECK(KindOf(Verify(Challenge(), Code())) == ErrorKind::kUnauthenticated);
+  CHECK(KindOf(Verify(Challenge(), Code())) == ErrorKind::kTooMany);
   Must(Verify(Challenge(), recovery[0]));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a right password alone costs no guess and makes no address familiar; its code does") {
+  Enable();
+  auto draft = Draft();
+  const LoginRequest request{"ann@example.org", SecretBytes(kPassword)};
+  const auto permit = Must(auth->AdmitLogin(request, kHome, draft));
+  const auto answer = Must(auth->Login(request, permit, draft));
+  CHECK(Count("SELECT count(*) FROM guess_budgets WHERE full_at > now()") == 0);
+  CHECK(Count("SELECT count(*) FROM familiar_addresses") == 0);
+  Must(Verify(std::get<MfaChallenge>(answer).token, Code()));
+  CHECK(Count("SELECT count(*) FROM familiar_addresses") == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "each recovery code lets in once") {
@@ -291,7 +314,7 @@ TEST_CASE_FIXTURE(Fixture, "of many that redeem one code at once, over as many c
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&, i] {
         AuditDraft draft(http::Request{}, "test.action", "test");
-        if (mfa.Verify({challenges[one_challenge ? 0 : i].Clone(), SecretBytes(code)}, draft)) ++won;
+        if (mfa.Verify({challenges[one_challenge ? 0 : i].Clone(), SecretBytes(code)}, kHome, draft)) ++won;
       });
     }
     for (auto& thread : threads) thread.join();
@@ -312,7 +335,8 @@ TEST_CASE_FIXTURE(Fixture, "a thousand guesses at one moment are no more than fi
   for (int i = 0; i < 16; ++i) {
     threads.emplace_back([&] {
       AuditDraft draft(http::Request{}, "test.action", "test");
-      const auto refused = mfa.Verify({challenge.Clone(), SecretBytes(std::string_view("wrong"))}, draft);
+      const auto refused =
+          mfa.Verify({challenge.Clone(), SecretBytes(std::string_view("wrong"))}, kHome, draft);
       if (!refused && refused.error().cause == "neither code") ++reached;
     });
   }
@@ -368,7 +392,7 @@ TEST_CASE_FIXTURE(Fixture, "without a right proof a factor stays, and a code, if
 TEST_CASE_FIXTURE(Fixture, "a wrong password gets the same answer with a factor as without") {
   Enable();
   auto draft = Draft();
-  const auto refused = auth->Login({"ann@example.org", SecretBytes(kNewPassword)}, draft);
+  const auto refused = auth->Login({"ann@example.org", SecretBytes(kNewPassword)}, {}, draft);
   CHECK(KindOf(refused) == ErrorKind::kUnauthenticated);
   CHECK(refused.error().detail == "Invalid credentials");
   CHECK(Count("SELECT count(*) FROM mfa_challenges") == 0);
@@ -386,7 +410,7 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(Fixture, "a sealed secret that was moved or edited opens for nobody") {
   Enable();
   const auto bob = SignUp("bob@example.org");
-  Sql("INSERT INTO totp_factors SELECT $1, $2, sealed_secret, enabled_at, 0, hour_began, 0, created_at FROM "
+  Sql("INSERT INTO totp_factors SELECT $1, $2, sealed_secret, enabled_at, 0, created_at FROM "
       "totp_factors",
       {bob.org, bob.id});
   const auto as_bob = std::get<MfaChallenge>(Login(kPassword, "bob@example.org")).token.Clone();
@@ -409,8 +433,8 @@ TEST_CASE_FIXTURE(Fixture, "a secret is sealed as docs/FORMATS.md says") {
   const auto sealed =
       Must(crypto::SealRecord(keyring, random, system_kek, AsBytes(place), AsBytes("12345678901234567890")));
   CHECK(sealed.size() == 108);
-  Sql("INSERT INTO totp_factors (org_id, user_id, sealed_secret, enabled_at, hour_began, created_at)"
-      " VALUES ($1, $2, $3, now(), now(), now())",
+  Sql("INSERT INTO totp_factors (org_id, user_id, sealed_secret, enabled_at, created_at)"
+      " VALUES ($1, $2, $3, now(), now())",
       {ann.org, user, sealed});
   Must(Verify(Challenge(), CodeOf("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", clock.Now())));
 }

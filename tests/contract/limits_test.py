@@ -1,0 +1,286 @@
+"""Limits of requests and of guesses, with numbers small enough to reach. Every test comes from addresses of its own."""
+
+import itertools
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.totp import Factor
+
+PER_ADDRESS = 12
+PER_ACCOUNT = 4
+PER_FAMILIAR = 3
+WRONG = "Wrong-Password-1!"
+
+_numbers = itertools.count(10)
+
+
+def address():
+    """A loopback address that no test has used."""
+    number = next(_numbers)
+    return f"127.9.{number // 200}.{number % 200 + 1}"
+
+
+def unknown_email():
+    return f"{secrets.token_hex(8)}@example.org"
+
+
+def login(client, email, password=WRONG):
+    return client.post("/v1/auth/token", json={"email": email, "password": password})
+
+
+def statuses(responses):
+    return [response.status_code for response in responses]
+
+
+def assert_refused(response):
+    assert response.status_code == 429
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Retry-After"].isdecimal() and int(response.headers["Retry-After"]) >= 1
+    body = response.json()
+    assert (body["type"], body["title"], body["status"]) == ("about:blank", "Too Many Requests", 429)
+
+
+@pytest.fixture(scope="module")
+def limited(installation):
+    daemon = installation.daemon(
+        "limited", limits__guesses_per_address=PER_ADDRESS, limits__guesses_per_account=PER_ACCOUNT,
+        limits__guesses_per_familiar=PER_FAMILIAR)
+    yield daemon
+    assert daemon.stop() == 0
+
+
+@pytest.fixture
+def api(limited):
+    return limited.api()
+
+
+@pytest.fixture
+def factor(account, daemon):
+    return Factor(account, daemon)
+
+
+@pytest.fixture
+def attacker(api):
+    return api.from_address(address())
+
+
+# Guesses
+
+def test_guesses_beyond_the_account_s_budget_are_429_and_the_right_one_is_not_looked_at(account, attacker):
+    assert statuses(login(attacker, account.email) for _ in range(PER_ACCOUNT)) == [401] * PER_ACCOUNT
+    assert_refused(login(attacker, account.email))
+    assert_refused(login(attacker, account.email, account.password))
+
+
+def test_an_unknown_account_behaves_exactly_as_a_known_one(account, api):
+    answers = []
+    for email in (account.email, unknown_email()):
+        client = api.from_address(address())
+        answers.append([(response.status_code, response.content, {name.lower() for name in response.headers})
+                        for response in (login(client, email) for _ in range(PER_ACCOUNT + 2))])
+    assert answers[0] == answers[1]
+    assert [answer[0] for answer in answers[0]] == [401] * PER_ACCOUNT + [429] * 2
+
+
+def test_spellings_of_one_address_share_its_budget(account, api):
+    name, domain = account.email.split("@")
+    spellings = [account.email, account.email.upper(), f"{name.upper()}@{domain}", f"{name}@{domain.title()}"]
+    assert len(spellings) == PER_ACCOUNT
+    assert statuses(login(api.from_address(address()), spelling) for spelling in spellings) == [401] * PER_ACCOUNT
+    for spelling in spellings:
+        assert_refused(login(api.from_address(address()), spelling))
+
+
+def test_an_address_s_guesses_end_whatever_it_tries(attacker, api):
+    tries = [unknown_email() for _ in range(PER_ADDRESS - 2)] + ["no address", " a@b.c"]
+    assert statuses(login(attacker, email) for email in tries) == [401] * PER_ADDRESS
+    assert_refused(login(attacker, unknown_email()))
+    assert login(api.from_address(address()), unknown_email()).status_code == 401
+
+
+def test_right_passwords_cost_nothing(account, api):
+    home = api.from_address(address())
+    for _ in range(2 * PER_ADDRESS):
+        assert login(home, account.email, account.password).status_code == 200
+
+
+def test_the_owner_logs_in_from_a_familiar_address_while_an_attacker_hammers(account, api):
+    home = api.from_address(address())
+    assert login(home, account.email, account.password).status_code == 200
+    for _ in range(3):
+        hammered = [login(api.from_address(address()), account.email) for _ in range(PER_ACCOUNT + 1)]
+        assert hammered[-1].status_code == 429
+        assert login(home, account.email, account.password).status_code == 200
+    assert_refused(login(api.from_address(address()), account.email, account.password))
+
+
+def test_a_familiar_address_has_a_budget_too(account, api):
+    home = api.from_address(address())
+    assert login(home, account.email, account.password).status_code == 200
+    assert statuses(login(home, account.email) for _ in range(PER_FAMILIAR)) == [401] * PER_FAMILIAR
+    assert_refused(login(home, account.email, account.password))
+    assert login(api.from_address(address()), account.email, account.password).status_code == 200
+
+
+def test_who_waits_as_long_as_told_may_guess_again(installation, account):
+    daemon = installation.daemon("impatient", limits__guess_window="24s", limits__guesses_per_account=PER_ACCOUNT)
+    try:
+        client = daemon.api().from_address(address())
+        email = unknown_email()
+        refused = next(response for response in iter(lambda: login(client, email), None) if response.status_code != 401)
+        assert_refused(refused)
+        time.sleep(int(refused.headers["Retry-After"]))
+        assert login(client, email).status_code == 401
+    finally:
+        assert daemon.stop() == 0
+
+
+def test_finding_out_which_addresses_have_accounts_is_a_guess(account, attacker):
+    body = {"email": account.email, "password": account.password}
+    tries = [attacker.post("/v1/auth/signup", json=body) for _ in range(PER_ADDRESS)]
+    assert statuses(tries) == [409] * PER_ADDRESS
+    assert_refused(attacker.post("/v1/auth/signup", json={**body, "email": unknown_email()}))
+
+
+def test_what_breaks_a_rule_is_no_guess(account, attacker):
+    for _ in range(PER_ADDRESS + 1):
+        assert attacker.post("/v1/auth/signup", json={"email": account.email, "password": "short"}).status_code == 400
+        assert attacker.post("/v1/auth/token", json={"email": account.email}).status_code == 400
+
+
+def test_the_current_password_is_not_guessed_with_a_stolen_token(account, api):
+    thief = api.from_address(address())
+    body = {"current_password": WRONG, "new_password": "Still-Water-Runs-Deeper-7!"}
+    tries = [thief.post("/v1/auth/change-password", json=body, token=account.token) for _ in range(PER_ACCOUNT)]
+    assert statuses(tries) == [401] * PER_ACCOUNT
+    assert_refused(thief.post("/v1/auth/change-password", token=account.token,
+                              json={**body, "current_password": account.password}))
+    assert login(api.from_address(address()), account.email, account.password).status_code == 200
+
+
+def test_the_password_that_disables_a_second_factor_is_guessed_no_better(account, factor, api):
+    thief = api.from_address(address())
+    tries = [thief.delete("/v1/auth/mfa", json={"password": WRONG}, token=account.token) for _ in range(PER_ACCOUNT)]
+    assert statuses(tries) == [400] * PER_ACCOUNT
+    assert_refused(thief.delete("/v1/auth/mfa", json={"password": account.password}, token=account.token))
+    assert account.get("/v1/auth/mfa/status").json() == {"enabled": True}
+
+
+def test_codes_are_counted_over_all_addresses_and_the_owner_s_address_has_guesses_of_its_own(account, factor, api):
+    def verify(client, code):
+        challenge = login(client, account.email, account.password).json()["mfa_token"]
+        return client.post("/v1/auth/mfa/verify", json={"mfa_token": challenge, "code": code})
+
+    home = api.from_address(address())
+    assert verify(home, factor.code()).status_code == 200
+    tries = [verify(api.from_address(address()), factor.wrong_code()) for _ in range(PER_ACCOUNT)]
+    assert statuses(tries) == [401] * PER_ACCOUNT
+    assert_refused(verify(api.from_address(address()), factor.code()))
+    assert verify(home, factor.code()).status_code == 200
+
+
+def test_who_knows_the_password_alone_makes_no_address_familiar_and_pushes_none_out(account, factor, api):
+    home = api.from_address(address())
+    challenge = login(home, account.email, account.password).json()["mfa_token"]
+    assert home.post("/v1/auth/mfa/verify", json={"mfa_token": challenge, "code": factor.code()}).status_code == 200
+    attackers = [api.from_address(address()) for _ in range(12)]
+    assert statuses(login(attacker, account.email, account.password) for attacker in attackers) == [200] * 12
+    assert statuses(login(attackers[0], account.email) for _ in range(PER_ACCOUNT)) == [401] * PER_ACCOUNT
+    for attacker in attackers:
+        assert_refused(login(attacker, account.email))
+    assert login(home, account.email, account.password).status_code == 200
+
+
+def test_a_proxy_s_clients_are_told_apart_and_nobody_else_names_an_address(installation, account):
+    daemon = installation.daemon("fronted", http__trusted_proxies="127.0.0.1", limits__guesses_per_address=PER_ADDRESS)
+
+    def attempt(client, forwarded):
+        return client.post("/v1/auth/token", json={"email": unknown_email(), "password": WRONG},
+                           headers={"X-Forwarded-For": forwarded})
+
+    try:
+        front = daemon.api()
+        assert statuses(attempt(front, "198.51.100.7") for _ in range(PER_ADDRESS)) == [401] * PER_ADDRESS
+        assert_refused(attempt(front, "198.51.100.7"))
+        assert_refused(attempt(front, "::ffff:198.51.100.7"))
+        assert attempt(front, "198.51.100.8").status_code == 401
+        hosts = [f"2001:db8:0:1::{n:x}" for n in range(1, PER_ADDRESS + 1)]
+        assert statuses(attempt(front, host) for host in hosts) == [401] * PER_ADDRESS
+        assert_refused(attempt(front, "2001:db8:0:1:ffff::1"))
+        liar = daemon.api().from_address(address())
+        lies = [attempt(liar, f"203.0.113.{n}") for n in range(PER_ADDRESS + 1)]
+        assert statuses(lies) == [401] * PER_ADDRESS + [429]
+    finally:
+        assert daemon.stop() == 0
+
+
+def test_a_flood_has_one_record_in_the_log_of_its_victim(account, api, limited):
+    org = account.me()["org_id"]
+    for _ in range(PER_ACCOUNT + 5):
+        login(api.from_address(address()), account.email)
+    records = limited.psql_owner(
+        f"SELECT action, outcome, details::json ->> 'limit' FROM audit_events WHERE org_id = '{org}'"
+        " AND details::json ->> 'operation' = 'login' ORDER BY id")
+    assert records == [("auth.failure", "denied", None)] * PER_ACCOUNT + [("auth.failure", "denied", "login by account")]
+
+
+def test_the_database_holds_neither_addresses_nor_accounts(account, api, limited):
+    home = address()
+    assert login(api.from_address(home), account.email, account.password).status_code == 200
+    login(api.from_address(home), unknown_email())
+    dump = limited.psql_owner("SELECT key FROM guess_budgets UNION ALL SELECT account || address FROM familiar_addresses")
+    assert dump and {len(bytes(row[0])) for row in dump} == {32, 64}
+    assert not any(text.encode() in bytes(row[0]) for row in dump for text in (home, account.email, "127.9"))
+
+
+# Requests
+
+@pytest.fixture(scope="module")
+def shaped(installation):
+    daemon = installation.daemon("shaped", limits__requests_per_second=2, limits__requests_burst=20,
+                                 limits__auth_requests_per_second=1, limits__auth_requests_burst=3)
+    yield daemon
+    assert daemon.stop() == 0
+
+
+def test_who_asks_too_fast_is_429_before_authentication_and_passes_after_the_wait(shaped):
+    client = shaped.api().from_address(address())
+    answers = [client.get("/v1/vaults", token="nonsense") for _ in range(60)]
+    assert set(statuses(answers)) == {401, 429}
+    assert statuses(answers)[:20] == [401] * 20
+    refused = next(answer for answer in reversed(answers) if answer.status_code == 429)
+    assert_refused(refused)
+    time.sleep(int(refused.headers["Retry-After"]))
+    assert client.get("/v1/vaults", token="nonsense").status_code == 401
+    assert shaped.api().from_address(address()).get("/v1/vaults", token="nonsense").status_code == 401
+
+
+def test_public_routes_have_a_narrower_limit_and_health_has_none(shaped):
+    client = shaped.api().from_address(address())
+    answers = statuses(login(client, unknown_email()) for _ in range(8))
+    assert answers[:3] == [401] * 3 and 429 in answers
+    assert statuses(client.get("/v1/health/live") for _ in range(50)) == [200] * 50
+
+
+def test_reads_that_are_answered_together_are_held_to_the_rate(shaped, account):
+    vault = account.create_vault()
+    assert vault.put("a", "x").status_code == 201
+    client = shaped.api().from_address(address())
+    began = time.monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: client.get(vault.path("a"), token=account.token).status_code, range(120)))
+    earned = 20 + 2 * (time.monotonic() - began)
+    assert set(answers) == {200, 429}
+    assert 20 <= answers.count(200) <= earned + 1
+
+
+def test_a_flood_of_requests_has_one_record_a_minute(shaped):
+    home = address()
+    client = shaped.api().from_address(home)
+    for _ in range(60):
+        client.get("/v1/vaults", token="nonsense")
+    records = shaped.psql_owner("SELECT outcome, details::json ->> 'limit' FROM audit_events"
+                                f" WHERE ip_address = '{home}' AND details::json ->> 'limit' IS NOT NULL")
+    assert records == [("denied", "requests")]
