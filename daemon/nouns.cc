@@ -72,7 +72,8 @@ Nouns::Nouns(const NounParts& parts)
            {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.clock}),
       refresh_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
-      device_({parts.pool, parts.keyring, tokens_, refresh_, parts.audit, parts.clock, parts.random}),
+      device_({parts.pool, parts.keyring, tokens_, refresh_, parts.audit, parts.guesses, parts.clock,
+               parts.random}),
       page_sessions_(parts.pool, parts.keyring, parts.clock, parts.random),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),

@@ -131,36 +131,43 @@ Result<DeviceTokenAnswer> Device::Redeem(ByteView mac, const device_store::Waiti
   return DeviceTokenAnswer(std::move(grant));
 }
 
-Result<Device::Asking> Device::Find(std::string_view user_code) {
-  auto code = NormalizeUserCode(user_code);
-  if (!code) return UnknownCode();
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, *code));
+Result<Device::Asking> Device::Find(const TypedCode& code, AuditDraft& audit) {
+  auto normalised = NormalizeUserCode(code.text);
+  if (!normalised) return UnknownCode();
+  TRY(const auto permit, parts_.guesses.Take(Guess::kUserCode, {code.client, {}}, audit));
+  auto found = FindByCode(*std::move(normalised));
+  parts_.guesses.Settle(permit, found);
+  return found;
+}
+
+Result<Device::Asking> Device::FindByCode(std::string code) {
+  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, code));
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto asking, device_store::FindByUser(*lease, mac, parts_.clock.Now()));
   if (!asking) return UnknownCode();
-  return Asking{*std::move(code), *std::move(asking)};
+  return Asking{std::move(code), *std::move(asking)};
 }
 
-Result<DeviceStatus> Device::StatusOf(std::string_view user_code) {
-  TRY(auto asking, Find(user_code));
+Result<DeviceStatus> Device::StatusOf(const TypedCode& code, AuditDraft& audit) {
+  TRY(auto asking, Find(code, audit));
   return DeviceStatus{std::move(asking.user_code), asking.what.state, std::move(asking.what.asked.client_id),
                       asking.what.expires_at};
 }
 
-Result<Device::Asking> Device::Look(std::string_view user_code, AuditDraft& audit) {
-  TRY(auto asking, Find(user_code));
+Result<Device::Asking> Device::Look(const TypedCode& code, AuditDraft& audit) {
+  TRY(auto asking, Find(code, audit));
   audit.AddDetail("client", asking.what.asked.client_id);
   audit.AddDetail("device_address", asking.what.address);
   return asking;
 }
 
-Result<DeviceState> Device::Decide(const Principal& principal, std::string_view user_code,
+Result<DeviceState> Device::Decide(const Principal& principal, const TypedCode& code,
                                    const Decision& decision, Time asked_at, AuditDraft& audit) {
   if (!principal.key.IsNil()) {
     audit.AddDetail("reason", "an API key asks");
     return Forbidden("An API key may not decide about device logins");
   }
-  TRY(const auto asking, Look(user_code, audit));
+  TRY(const auto asking, Look(code, audit));
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, asking.user_code));
   const device_store::Decider person{principal.org, UserId{principal.id}};
   // Who signs in in the second of a change of the password gets a session of the next one.

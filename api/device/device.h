@@ -24,6 +24,7 @@
 #include "api/device/device_store.h"
 #include "api/device/device_wire.h"
 #include "api/device/refresh.h"
+#include "api/limits/guess_budgets.h"
 #include "api/pages/sessions.h"
 #include "api/routes.h"
 #include "crypto/keyring.h"
@@ -41,6 +42,7 @@ class Device {
     const TokenIssuer& tokens;
     Refresh& refresh;
     const AuditLog& audit;
+    GuessBudgets& guesses;
     const Clock& clock;
     Random& random;
   };
@@ -56,29 +58,37 @@ class Device {
   Result<DeviceCode> Start(const DeviceCodeRequest& request, const Origin& origin, AuditDraft& audit);
   Result<DeviceTokenAnswer> Poll(const SecretBytes& device_code, AuditDraft& audit);
 
-  // What a user code stands for; kNotFound if it is malformed, unknown or expired.
-  Result<DeviceStatus> StatusOf(std::string_view user_code);
+  // What somebody types, and from where (ClientAddress::Group).
+  struct TypedCode {
+    std::string_view text;
+    std::string client;
+  };
+  // What a user code stands for; kNotFound if it is malformed, unknown or expired, kTooMany when the guesses
+  // are used up.
+  Result<DeviceStatus> StatusOf(const TypedCode& code, AuditDraft& audit);
   struct Asking {
     std::string user_code;
     device_store::Asking what;
   };
-  Result<Asking> Look(std::string_view user_code, AuditDraft& audit);
+  Result<Asking> Look(const TypedCode& code, AuditDraft& audit);
 
   // `asked_at`: read before the principal was authenticated. With a page's session the decision spends it.
   // kForbidden for who comes with an API key, or with a token that came of one: a login would outlive it.
-  // kNotFound as StatusOf; kInvalid if somebody has decided; kUnauthenticated if the session is spent.
+  // kNotFound and kTooMany as StatusOf; kInvalid if somebody has decided; kUnauthenticated if the session is
+  // spent.
   struct Decision {
     DeviceState state = DeviceState::kDenied;  // or kApproved
     const pages::Session* session = nullptr;
   };
-  Result<DeviceState> Decide(const Principal& principal, std::string_view user_code, const Decision& decision,
+  Result<DeviceState> Decide(const Principal& principal, const TypedCode& code, const Decision& decision,
                              Time asked_at, AuditDraft& audit);
 
  private:
   Result<bool> Insert(const device_store::NewLogin& login, AuditDraft& audit);
   Result<DeviceTokenAnswer> Redeem(ByteView mac, const device_store::Waiting& waiting, Time now,
                                    AuditDraft& audit);
-  Result<Asking> Find(std::string_view user_code);
+  Result<Asking> Find(const TypedCode& code, AuditDraft& audit);
+  Result<Asking> FindByCode(std::string code);
 
   const Parts parts_;
 };

@@ -29,6 +29,13 @@ std::optional<std::string_view> ProblemWithCode(const Error& error) {
   return std::nullopt;
 }
 
+LoginRequest LoginOf(const pages::Form& form) {
+  LoginRequest request;
+  if (auto email = NormalizeEmail(form.Text("email"))) request.email = std::move(email).value();
+  request.password = SecretBytes(form.Text("password"));
+  return request;
+}
+
 }  // namespace
 
 Result<Response> DevicePages::Show(Context& context) {
@@ -54,17 +61,19 @@ Result<DevicePages::Visit> DevicePages::Enter(Context& context) {
   return Visit{std::move(form), std::move(cookie).value(), std::nullopt};
 }
 
+Result<Permit> DevicePages::AdmitSignIn(Context& context) {
+  TRY(const auto visit, Enter(context));
+  return parts_.auth.AdmitLogin(LoginOf(visit.form), context.request.client.Group(), context.audit);
+}
+
 Result<Response> DevicePages::SignIn(Context& context) {
   TRY(const auto visit, Enter(context));
   const std::string code = CodeIn(visit.form.Text("user_code"));
   const std::string form_token = pages::FormToken(visit.cookie);
-  const std::string_view email = visit.form.Text("email");
-  LoginRequest request;
-  if (auto normalised = NormalizeEmail(email)) request.email = std::move(normalised).value();
-  request.password = SecretBytes(visit.form.Text("password"));
-  auto answer = parts_.auth.Login(request, context.audit);
+  auto answer = parts_.auth.Login(LoginOf(visit.form), context.permit, context.audit);
   if (!answer && IsUnauthenticated(answer.error())) {
-    return device_views::SignIn({form_token, code, kRefused, "Wrong e-mail address or password."}, email);
+    return device_views::SignIn({form_token, code, kRefused, "Wrong e-mail address or password."},
+                                visit.form.Text("email"));
   }
   TRYV(answer);
   if (const auto* challenge = std::get_if<MfaChallenge>(&answer.value())) {
@@ -79,7 +88,7 @@ Result<Response> DevicePages::SecondFactor(Context& context) {
   const std::string form_token = pages::FormToken(visit.cookie);
   const MfaVerifyRequest request{SecretBytes(visit.form.Text("mfa_token")),
                                  SecretBytes(visit.form.Text("code"))};
-  const auto token = parts_.mfa.Verify(request, context.audit);
+  const auto token = parts_.mfa.Verify(request, context.request.client.Group(), context.audit);
   if (!token && IsUnauthenticated(token.error())) {
     if (token.error().detail == Mfa::kInvalidCode) {
       return device_views::SecondFactor(
@@ -116,7 +125,7 @@ Result<Response> DevicePages::Check(Context& context) {
   if (!session) return device_views::SignIn({form_token, CodeIn(typed), kRefused, kNotSignedIn});
   context.audit.SetActor(session->principal);
   TRYV(CheckAddress(*session, context));
-  const auto asking = parts_.device.Look(typed, context.audit);
+  const auto asking = parts_.device.Look({typed, context.request.client.Group()}, context.audit);
   if (!asking) {
     const auto problem = ProblemWithCode(asking.error());
     if (!problem) return asking.as_failure();
@@ -141,12 +150,13 @@ Result<Response> DevicePages::Decide(Context& context) {
   if (!approves && visit.form.Text("decision") != "deny") return Invalid("The form has no decision");
   context.audit.SetAction(approves ? "device.approve" : "device.deny");
   if (approves && visit.form.Text("matches") != "yes") {
-    TRY(const auto asking, parts_.device.Look(code, context.audit));
+    TRY(const auto asking, parts_.device.Look({code, context.request.client.Group()}, context.audit));
     return device_views::Confirm({form_token, code, 400, "Say whether your device shows exactly this code."},
                                  session->email, asking.what);
   }
   const Device::Decision decision{approves ? DeviceState::kApproved : DeviceState::kDenied, &*session};
-  const auto decided = parts_.device.Decide(session->principal, code, decision, asked_at, context.audit);
+  const auto decided = parts_.device.Decide(session->principal, {code, context.request.client.Group()},
+                                            decision, asked_at, context.audit);
   if (!decided) {
     if (IsUnauthenticated(decided.error())) {
       return device_views::SignIn({form_token, code, kRefused, kNotSignedIn});
@@ -184,11 +194,14 @@ std::vector<Route> DevicePageRoutes(DevicePages& pages) {
                  .handler = bind(step),
                  .refusal = pages::Refusal};
   };
+  // As with a login: a failure until it has succeeded.
+  Route sign_in =
+      sent_to("/device/sign-in", "deviceSignIn", "auth.failure", RunsOn::kHashers, &DevicePages::SignIn);
+  sign_in.admit = [&pages](Context& context) { return pages.AdmitSignIn(context); };
   return {
       shown_at("/device", "devicePage"),
       shown_at("/cli/verify", "cliVerifyPage"),
-      // As with a login: a failure until it has succeeded.
-      sent_to("/device/sign-in", "deviceSignIn", "auth.failure", RunsOn::kHashers, &DevicePages::SignIn),
+      std::move(sign_in),
       sent_to("/device/second-factor", "deviceSecondFactor", "auth.failure", RunsOn::kWorkers,
               &DevicePages::SecondFactor),
       sent_to("/device/check", "deviceCheck", "device.read", RunsOn::kWorkers, &DevicePages::Check),

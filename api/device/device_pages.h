@@ -33,6 +33,8 @@ class DevicePages {
   };
   explicit DevicePages(const Parts& parts) : parts_(parts) {}
 
+  // The route's `admit` of SignIn: a login has its price before a hash is computed.
+  Result<Permit> AdmitSignIn(Context& context);
   Result<http::Response> Show(Context& context);
   Result<http::Response> SignIn(Context& context);
   Result<http::Response> SecondFactor(Context& context);

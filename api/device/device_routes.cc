@@ -49,13 +49,15 @@ Result<Response> GiveToken(Device& device, Refresh& refresh, Context& context) {
 }
 
 Result<Response> ReadStatus(Device& device, Context& context) {
-  TRY(const auto status, device.StatusOf(context.params.find("user_code")->second));
+  const Device::TypedCode code{context.params.find("user_code")->second, context.request.client.Group()};
+  TRY(const auto status, device.StatusOf(code, context.audit));
   return Response::Json(200, DumpJson(EncodeDeviceStatus(status)));
 }
 
 Result<Response> Decide(Device& device, const Clock& clock, Context& context, DeviceState state) {
   TRY(const auto code, DecodeDeviceDecision(context.request.body));
-  TRYV(device.Decide(context.principal, code, {state, nullptr}, ReceivedAt(context, clock), context.audit));
+  TRYV(device.Decide(context.principal, {code, context.request.client.Group()}, {state, nullptr},
+                     ReceivedAt(context, clock), context.audit));
   return Response::Json(200, DumpJson({{"status", Name(state)}}));
 }
 

@@ -25,6 +25,8 @@ const char* Name(Guess kind) {
       return "totp";
     case Guess::kRecovery:
       return "recovery";
+    case Guess::kUserCode:
+      return "user_code";
   }
   return "unknown";
 }

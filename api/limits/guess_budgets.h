@@ -35,6 +35,7 @@ enum class Guess : uint8_t {
   kPassword,  // the current password, with a token
   kTotp,
   kRecovery,  // a recovery code
+  kUserCode,  // of a device login
 };
 
 struct Guesser {

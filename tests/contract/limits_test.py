@@ -1,11 +1,14 @@
 """Limits of requests and of guesses, with numbers small enough to reach. Every test comes from addresses of its own."""
 
 import itertools
+import random
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.browser_form import Browser
+from support.device import Login
 from support.totp import Factor
 
 PER_ADDRESS = 12
@@ -233,6 +236,52 @@ def test_the_database_holds_neither_addresses_nor_accounts(account, api, limited
     dump = limited.psql_owner("SELECT key FROM guess_budgets UNION ALL SELECT account || address FROM familiar_addresses")
     assert dump and {len(bytes(row[0])) for row in dump} == {32, 64}
     assert not any(text.encode() in bytes(row[0]) for row in dump for text in (home, account.email, "127.9"))
+
+
+def user_codes(login):
+    """Codes that nobody was given, written as that of `login`."""
+    letters = login.user_code.replace("-", "")
+    tries = {"".join(random.sample(letters * 3, 8)) for _ in range(200)} - {letters}
+    return iter(tries)
+
+
+def at_home(api, account):
+    """The account at an address of its own."""
+    client = api.from_address(address())
+    client.token = account.token
+    return client
+
+
+def test_guesses_at_user_codes_end_wherever_they_are_typed(account, api, limited):
+    login = Login(api, limited)
+    codes = user_codes(login)
+    guesser = at_home(api, account)
+    tries = [guesser.get(f"/v1/auth/device/code/{next(codes)}") for _ in range(PER_ADDRESS - 2)]
+    tries += [guesser.post(f"/v1/auth/device/{verb}", json={"user_code": next(codes)}) for verb in ("approve", "deny")]
+    assert statuses(tries) == [404] * PER_ADDRESS
+    assert_refused(guesser.get(f"/v1/auth/device/code/{next(codes)}"))
+    # Nor is the right one looked at.
+    assert_refused(guesser.post("/v1/auth/device/approve", json={"user_code": login.user_code}))
+    assert api.from_address(address()).get(f"/v1/auth/device/code/{login.user_code}").json()["status"] == "pending"
+
+
+def test_right_user_codes_and_what_is_none_cost_nothing(account, api, limited):
+    login = Login(api, limited)
+    home = at_home(api, account)
+    for _ in range(PER_ADDRESS + 1):
+        assert home.get(f"/v1/auth/device/code/{login.user_code}").status_code == 200
+        assert home.get("/v1/auth/device/code/no-code").status_code == 404
+    assert home.post("/v1/auth/device/approve", json={"user_code": login.user_code}).status_code == 200
+
+
+def test_the_pages_have_the_same_budgets(account, api, limited):
+    for _ in range(PER_ACCOUNT):
+        login(api.from_address(address()), account.email)
+    browser = Browser(limited)
+    browser.open()
+    answer = browser.send(email=account.email, password=account.password)
+    assert answer.status_code == 429 and answer.headers["Content-Type"].startswith("text/html")
+    assert int(answer.headers["Retry-After"]) >= 1 and "Too many attempts" in answer.text
 
 
 # Requests
