@@ -120,7 +120,7 @@ def unseen():
     """What no answer has shown: operations without a success, and those that may refuse without a refusal."""
     for _, _, operation in operations():
         name = operation["operationId"]
-        for kind, meaning in ((2, "a success"), (4, "a refusal")):
-            promised = any(status.startswith(str(kind)) for status in operation["responses"])
-            if promised and not any(seen_name == name and status // 100 == kind for seen_name, status in seen):
-                yield f"{name}: no answer was {meaning} ({kind}xx)"
+        for kinds, meaning in ((("2", "3"), "a success"), (("4",), "a refusal")):
+            promised = any(status.startswith(kinds) for status in operation["responses"])
+            if promised and not any(seen_name == name and str(status).startswith(kinds) for seen_name, status in seen):
+                yield f"{name}: no answer was {meaning} ({' or '.join(kind + 'xx' for kind in kinds)})"
