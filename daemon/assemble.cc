@@ -25,6 +25,8 @@ namespace {
 
 // For the HSM and the database, besides the delivery itself.
 constexpr std::chrono::milliseconds kMailMargin{5000};
+// Of the threads that hash passwords: on a machine that is busy, who logs in waits before anybody else does.
+constexpr int kHasherNiceness = 10;
 
 Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
   TRY(auto lease, pool.Acquire());
@@ -111,7 +113,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                               Nouns::Create({config, clock, random, *keyring, system_kek, pool, authenticator,
                                              ip_gate, provider_keys, audit, mail, guesses, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
-  api::WorkPool hashers(config.hashers, config.hasher_queue);
+  api::WorkPool hashers(config.hashers, config.hasher_queue, kHasherNiceness);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
                          hashers, log, {.threads = config.batchers, .queue = config.worker_queue},
                          {&shaper, &guesses});

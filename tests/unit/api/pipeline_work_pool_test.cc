@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -109,6 +111,22 @@ TEST_CASE("a stopping work pool runs what is queued and takes nothing more") {
   CHECK(!pool.Submit([&] { ++done; }));
   pool.Stop();
   CHECK(done == 500);
+}
+
+TEST_CASE("a work pool's niceness is that of its own threads alone") {
+  const auto niceness = [] { return getpriority(PRIO_PROCESS, 0); };
+  const int usual = niceness();
+  const int nicer = std::min(usual + 3, 19);
+  int of_nice = 0, of_usual = 0;
+  WorkPool nice(1, 1, nicer);
+  WorkPool plain(1, 1);
+  REQUIRE(nice.Submit([&] { of_nice = niceness(); }));
+  REQUIRE(plain.Submit([&] { of_usual = niceness(); }));
+  nice.Stop();
+  plain.Stop();
+  CHECK(of_nice == nicer);
+  CHECK(of_usual == usual);
+  CHECK(niceness() == usual);
 }
 
 TEST_CASE("a work pool that discards its queue drops the jobs, ends what runs and takes nothing more") {
