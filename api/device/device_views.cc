@@ -9,6 +9,7 @@ using pages::Fill;
 using pages::Html;
 using pages::Page;
 using pages::Problem;
+using pages::Template;
 
 Html FormToken(const Frame& frame) {
   return Fill("<input type=\"hidden\" name=\"form_token\" value=\"{}\">\n", {frame.form_token});
@@ -18,6 +19,14 @@ Html FormToken(const Frame& frame) {
 Html Carried(const Frame& frame) {
   return Fill("{}<input type=\"hidden\" name=\"user_code\" value=\"{}\">\n",
               {FormToken(frame), frame.user_code});
+}
+
+// Password and second factor are asked for alike. `begin` ends with the tag that opens the form.
+http::Response SignInStep(const Frame& frame, const Template& title, const Template& begin,
+                          const Html& fields) {
+  return Page(frame.status, title,
+              Fill("{}{}{}{}<button type=\"submit\">Sign in</button>\n</form>\n",
+                   {Problem(frame.problem), Fill(begin, {}), Carried(frame), fields}));
 }
 
 // "2026-02-27 12:00 UTC".
@@ -33,35 +42,30 @@ Html Fact(std::string_view name, std::string_view value) {
 }  // namespace
 
 http::Response SignIn(const Frame& frame, std::string_view email) {
-  return Page(frame.status, "Sign in",
-              Fill("{}<p>Sign in to decide about a device that asks to log in as you.</p>\n"
-                   "<form method=\"post\" action=\"/device/sign-in\">\n"
-                   "{}"
-                   "<label for=\"email\">E-mail address</label>\n"
-                   "<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" required "
-                   "maxlength=\"254\" autofocus value=\"{}\">\n"
-                   "<label for=\"password\">Password</label>\n"
-                   "<input id=\"password\" name=\"password\" type=\"password\" "
-                   "autocomplete=\"current-password\" required maxlength=\"1024\">\n"
-                   "<button type=\"submit\">Sign in</button>\n"
-                   "</form>\n",
-                   {Problem(frame.problem), Carried(frame), email}));
+  return SignInStep(
+      frame, "Sign in",
+      "<p>Sign in to decide about a device that asks to log in as you.</p>\n"
+      "<form method=\"post\" action=\"/device/sign-in\">\n",
+      Fill("<label for=\"email\">E-mail address</label>\n"
+           "<input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"username\" required "
+           "maxlength=\"254\" autofocus value=\"{}\">\n"
+           "<label for=\"password\">Password</label>\n"
+           "<input id=\"password\" name=\"password\" type=\"password\" "
+           "autocomplete=\"current-password\" required maxlength=\"1024\">\n",
+           {email}));
 }
 
 http::Response SecondFactor(const Frame& frame, std::string_view mfa_token) {
-  return Page(frame.status, "Second factor",
-              Fill("{}<form method=\"post\" action=\"/device/second-factor\">\n"
-                   "{}"
-                   "<input type=\"hidden\" name=\"mfa_token\" value=\"{}\">\n"
-                   "<label for=\"code\">Code</label>\n"
-                   "<p class=\"hint\" id=\"code-hint\">Six digits from your authenticator app, or a recovery "
-                   "code.</p>\n"
-                   "<input id=\"code\" name=\"code\" class=\"code\" autocomplete=\"one-time-code\" "
-                   "aria-describedby=\"code-hint\" autocapitalize=\"off\" spellcheck=\"false\" required "
-                   "maxlength=\"64\" autofocus>\n"
-                   "<button type=\"submit\">Sign in</button>\n"
-                   "</form>\n",
-                   {Problem(frame.problem), Carried(frame), mfa_token}));
+  return SignInStep(
+      frame, "Second factor", "<form method=\"post\" action=\"/device/second-factor\">\n",
+      Fill("<input type=\"hidden\" name=\"mfa_token\" value=\"{}\">\n"
+           "<label for=\"code\">Code</label>\n"
+           "<p class=\"hint\" id=\"code-hint\">Six digits from your authenticator app, or a recovery "
+           "code.</p>\n"
+           "<input id=\"code\" name=\"code\" class=\"code\" autocomplete=\"one-time-code\" "
+           "aria-describedby=\"code-hint\" autocapitalize=\"off\" spellcheck=\"false\" required "
+           "maxlength=\"64\" autofocus>\n",
+           {mfa_token}));
 }
 
 http::Response EnterCode(const Frame& frame, std::string_view email) {
