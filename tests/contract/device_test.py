@@ -5,6 +5,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support import wait
 from support.device import GRANT, Login, approve, reasons, refresh
 
 CODE = re.compile(r"[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}")
@@ -91,6 +92,18 @@ def test_one_of_many_polls_redeems(login, account):
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: login.poll(login.api.anonymous(), patient=False), range(12)))
     assert sum("access_token" in answer for answer in answers) == 1, answers
+
+
+def test_of_two_polls_that_redeem_at_the_same_moment_one_gets_tokens(login, account, daemon):
+    approve(account, login)
+    with ThreadPoolExecutor(2) as pool, daemon.holding("SELECT FROM users FOR UPDATE") as waiting:
+        polls = []
+        for count in (1, 2):
+            polls.append(pool.submit(login.poll, login.api.anonymous()))
+            wait.until(lambda: waiting() == count, f"{count} to wait for the person's row")
+    answers = [poll.result() for poll in polls]
+    assert sum("access_token" in answer for answer in answers) == 1, answers
+    assert {"error": "expired_token"} in answers
 
 
 def test_one_of_many_decisions_stands(login, account):

@@ -193,3 +193,7 @@ class Daemon:
     def psql_owner(self, text):
         """Runs one statement in the daemon's database under the owner role; returns its rows, or None."""
         return self.installation.sql(text)
+
+    def holding(self, text):
+        """Keeps the locks of a statement: with daemon.holding("... FOR UPDATE") as waiting: ... waiting() == 2."""
+        return self.installation.cluster.holding(text, self.installation.database)

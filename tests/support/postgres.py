@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -94,6 +95,17 @@ class Cluster:
             with connection.cursor() as cursor:
                 cursor.execute(text)
                 return cursor.fetchall() if cursor.description else None
+        finally:
+            connection.close()
+
+    @contextmanager
+    def holding(self, text, database):
+        """In a transaction that keeps the statement's locks until the end; yields what counts who waits for a lock."""
+        connection = psycopg2.connect(self.conninfo(SUPERUSER, database), connect_timeout=5)
+        try:
+            connection.cursor().execute(text)
+            yield lambda: self.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                                   f"datname = '{database}'")[0][0]
         finally:
             connection.close()
 
