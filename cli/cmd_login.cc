@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "cli/device_login.h"
 #include "cli/exit_code.h"
+#include "cli/keeping.h"
 #include "cli/output.h"
 #include "cli/password_input.h"
 #include "cli/wiping.h"
@@ -21,6 +22,7 @@ struct LoginOptions {
   std::string email;
   std::string display_name;
   bool by_password = false;
+  bool no_keyring = false;
   DeviceLoginOptions device;
   PasswordOptions password;
   CodeOptions code;
@@ -42,18 +44,27 @@ SecretBytes TakeToken(Json& answer) {
   return SecretBytes(text);
 }
 
-Result<int> Store(const Context& context, const Context::Server& server, const std::string& email,
-                  SecretBytes token, Time expires_at, SecretBytes refresh_token = {}) {
+// Of the session that `session` takes the place of.
+bool LeavesTokenInKeyring(const Session& before, const Session& session) {
+  const bool replaced = session.in_keyring && session.url == before.url && session.email == before.email;
+  return before.in_keyring && !replaced;
+}
+
+Result<int> Store(const Context& context, Session session, bool in_keyring = false) {
   TRY(const SessionFile file, SessionFile::Locate());
   TRY(const Fd turn, file.TakeTurn(context.timeout()));
-  const bool renews = !refresh_token.empty();
-  TRYV(
-      file.Save({server.url, server.ca_file, email, std::move(token), expires_at, std::move(refresh_token)}));
+  const auto before = file.Load();
+  if (in_keyring && session.CanRenew()) MoveToKeyring(session, file);
+  TRYV(file.Save(session));
+  if (before && before.value() && LeavesTokenInKeyring(*before.value(), session)) {
+    RemoveFromKeyring(*before.value());
+  }
   if (context.json()) {
-    PrintJson({{"url", server.url}, {"email", email}, {"expires_at", FormatTime(expires_at)}});
+    PrintJson(
+        {{"url", session.url}, {"email", session.email}, {"expires_at", FormatTime(session.expires_at)}});
   } else {
-    Notice("Logged in at " + server.url + " as " + Printable(email) +
-           (renews ? " until you log out" : " until " + FormatTime(expires_at)));
+    Notice("Logged in at " + session.url + " as " + Printable(session.email) +
+           (session.CanRenew() ? " until you log out" : " until " + FormatTime(session.expires_at)));
   }
   return kExitOk;
 }
@@ -82,8 +93,9 @@ Result<int> LoginByDevice(const Context& context, const LoginOptions& options) {
   TRY(api::DeviceGrant grant, LogInByDevice(context, server, options.device));
   const Wiping wiping(grant.token.token);
   const Time expires_at = SystemClock().Now() + std::chrono::seconds(grant.token.expires_in);
-  return Store(context, server, grant.email, SecretBytes(grant.token.token), expires_at,
-               grant.refresh_token ? *std::move(grant.refresh_token) : SecretBytes());
+  Session session{server.url, server.ca_file, grant.email, SecretBytes(grant.token.token), expires_at};
+  if (grant.refresh_token) session.refresh_token = *std::move(grant.refresh_token);
+  return Store(context, std::move(session), !options.no_keyring && !KeyringIsUnwanted());
 }
 
 Result<int> Login(const Context& context, const LoginOptions& options) {
@@ -98,7 +110,7 @@ Result<int> Login(const Context& context, const LoginOptions& options) {
   const Time expires_at = ExpiryOf(answer);
   SecretBytes token = TakeToken(answer);
   if (token.empty()) return MakeError(ErrorKind::kInternal, "The server's answer lacks the token");
-  return Store(context, server, options.email, std::move(token), expires_at);
+  return Store(context, {server.url, server.ca_file, options.email, std::move(token), expires_at});
 }
 
 Result<int> Signup(const Context& context, const LoginOptions& options) {
@@ -109,7 +121,9 @@ Result<int> Signup(const Context& context, const LoginOptions& options) {
   TRY(Json answer, SendPassword(context, server, "/v1/auth/signup", std::move(body), password));
   const Time expires_at = ExpiryOf(answer);
   SecretBytes token = TakeToken(answer);
-  if (!token.empty()) return Store(context, server, options.email, std::move(token), expires_at);
+  if (!token.empty()) {
+    return Store(context, {server.url, server.ca_file, options.email, std::move(token), expires_at});
+  }
   // Where the server sends mail, the account begins with the link in it.
   if (context.json()) {
     PrintJson(answer);
@@ -130,7 +144,7 @@ Result<int> VerifyEmail(const Context& context, const LoginOptions& options) {
   if (token.empty()) return MakeError(ErrorKind::kInternal, "The server's answer lacks the token");
   TRY(ApiClient as_user, context.Connect(server, token.Clone()));
   TRY(const Json profile, as_user.Get("/v1/auth/me"));
-  return Store(context, server, TextOf(profile, "email"), std::move(token), expires_at);
+  return Store(context, {server.url, server.ca_file, TextOf(profile, "email"), std::move(token), expires_at});
 }
 
 }  // namespace
@@ -139,10 +153,12 @@ void AddLogin(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<LoginOptions>();
   auto* login = app.add_subcommand("login", "Log in and store the session");
   auto* no_qr = login->add_flag("--no-qr", options->device.no_qr, "Draw no QR code of the link");
+  auto* no_keyring = login->add_flag("--no-keyring", options->no_keyring,
+                                     "Keep the refresh token in session.json, not in the keyring");
   auto* password =
       login->add_flag("--password", options->by_password, "Log in here, with address and password");
   auto* email = login->add_option("--email", options->email, "The account, with --password");
-  password->needs(email)->excludes(no_qr);
+  password->needs(email)->excludes(no_qr)->excludes(no_keyring);
   AddPasswordOptions(*login, options->password);
   AddCodeOptions(*login, options->code);
   for (const char* name : {"--email", "--password-file", "--password-stdin", "--code-file", "--code-stdin"}) {

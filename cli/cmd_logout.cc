@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
+#include "cli/keeping.h"
 #include "cli/output.h"
 #include "cli/renewal.h"
 
@@ -22,6 +23,7 @@ Status Revoke(const Context& context, Session session) {
 Status Remove(const SessionFile& file, const Context& context) {
   const auto turn = file.TakeTurn(context.timeout());
   if (!turn && turn.error().kind == ErrorKind::kUnavailable) return turn.as_failure();
+  if (const auto session = file.Load(); session && session.value()) RemoveFromKeyring(*session.value());
   TRYV(file.Remove());
   return Ok();
 }

@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kMaxSessionBytes = 64 * 1024;
 constexpr std::chrono::milliseconds kTurnPause{20};
+constexpr char kInKeyring[] = "keyring";
 
 std::string HomeDirectory() {
   const char* home = std::getenv("HOME");
@@ -60,6 +61,7 @@ Result<Session> Decode(std::string_view text, const std::string& path) {
   std::string refresh_token = text_of("refresh_token");
   const Wiping wiping_refresh(refresh_token);
   session.refresh_token = SecretBytes(refresh_token);
+  session.in_keyring = text_of("refresh_token_in") == kInKeyring;
   const auto expires_at = ParseTime(text_of("expires_at"));
   if (session.url.empty() || token.empty() || !expires_at) {
     return Unsafe(path, "it is damaged; log in again");
@@ -136,7 +138,11 @@ Status SessionFile::Save(const Session& session) const {
                     {"email", session.email},
                     {"token", session.token.Text()},
                     {"expires_at", FormatTime(session.expires_at)}};
-  if (!session.refresh_token.empty()) json["refresh_token"] = session.refresh_token.Text();
+  if (session.in_keyring) {
+    json["refresh_token_in"] = kInKeyring;
+  } else if (!session.refresh_token.empty()) {
+    json["refresh_token"] = session.refresh_token.Text();
+  }
   std::string text = api::DumpJson(json) + "\n";
   api::WipeStrings(json);
   const Wiping wiping(text);

@@ -3,7 +3,8 @@
 // 0700. The tokens in it are sent only to the server they came from.
 //
 // Reading refuses a file that is a link, is not the caller's, or that others can read or write; writing
-// replaces it in one step. Both refuse a directory that others can write to.
+// replaces it in one step. Both refuse a directory that others can write to. The refresh token may lie in the
+// keyring instead: see cli/keeping.h.
 
 #include <optional>
 #include <string>
@@ -21,7 +22,11 @@ struct Session {
   std::string email;
   SecretBytes token;
   Time expires_at{};
-  SecretBytes refresh_token;  // empty: the session ends with its token
+  SecretBytes refresh_token = {};
+  bool in_keyring = false;  // where the refresh token is, in place of here
+
+  // Else the session ends with its token.
+  bool CanRenew() const { return in_keyring || !refresh_token.empty(); }
 };
 
 class SessionFile {

@@ -20,7 +20,7 @@ _claviger_options() {
     case $1 in
         '') echo --version ;;
         mfa | api-key | agent | vault | secret | audit | org | ip-rule) ;;
-        login) echo --no-qr --password --email --password-file --password-stdin --code-file --code-stdin ;;
+        login) echo --no-qr --no-keyring --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
         'mfa disable') echo --code-file --code-stdin --with-password --password-file --password-stdin ;;
@@ -76,8 +76,8 @@ _claviger_parse() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-            --password-stdin | --code-stdin | --with-password | --no-qr | --names-only | --yes | --trim-newline | \
-                --paths-only | --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
+            --password-stdin | --code-stdin | --with-password | --no-qr | --no-keyring | --names-only | --yes | \
+                --trim-newline | --paths-only | --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)

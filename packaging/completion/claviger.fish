@@ -6,8 +6,8 @@ end
 
 # The words of the command line that are neither options nor their values.
 function __claviger_words
-    set -l flags --password-stdin --code-stdin --with-password --no-qr --names-only --yes --trim-newline --paths-only \
-        --allow-unsafe-names --hsm --any-vault --activate --version --help -h
+    set -l flags --password-stdin --code-stdin --with-password --no-qr --no-keyring --names-only --yes --trim-newline \
+        --paths-only --allow-unsafe-names --hsm --any-vault --activate --version --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -73,6 +73,7 @@ for command in signup login
     complete -c claviger -n "__claviger_at $command" -l password-stdin -d 'Read the password from standard input'
 end
 complete -c claviger -n '__claviger_at login' -l no-qr -d 'Draw no QR code'
+complete -c claviger -n '__claviger_at login' -l no-keyring -d 'Keep the refresh token in session.json, not in the keyring'
 complete -c claviger -n '__claviger_at login' -l password -d 'Log in here, with address and password'
 complete -c claviger -n '__claviger_at signup' -l display-name -x -d 'How others see you'
 

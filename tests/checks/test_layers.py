@@ -46,6 +46,8 @@ BORDERS = {
     "Argon2": (r"<argon2\.h>|\bargon2\w*_hash\w*\(", ("crypto/",)),
     "liboath": (r"<liboath/|\boath_\w+\(", ("crypto/totp.cc",)),
     "libqrencode": (r"<qrencode\.h>|\bQR(code|_)\w*", ("cli/qr_code.cc",)),
+    "libsecret": (r"<libsecret/|\bsecret_(attributes|collection|item|schema|service|value)_\w+|\bg_\w+\)|\bG(Error|Variant)\b",
+                  ("cli/secret_service.cc",)),
     "systemd": (r"<systemd/|\bsd_\w+\(", ("daemon/",)),
 }
 

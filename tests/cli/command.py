@@ -1,5 +1,6 @@
 """Runs the real command line as a person would, with a home directory of its own."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -30,6 +31,16 @@ class Cli:
     @property
     def session_file(self):
         return self.home / ".config" / "claviger" / "session.json"
+
+    def session(self):
+        return json.loads(self.session_file.read_text())
+
+    def change_session(self, **members):
+        self.session_file.write_text(json.dumps(self.session() | members))
+
+    def expire_session(self):
+        """As if it had been left alone for long."""
+        self.change_session(expires_at="2020-01-01T00:00:00.000000Z")
 
     def popen(self, *arguments, env=None, **options):
         return subprocess.Popen([str(CLAVIGER), *map(str, arguments)], env=self.environment | (env or {}),

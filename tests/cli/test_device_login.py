@@ -1,59 +1,22 @@
 """login by a device code: what it shows, how it waits, how it ends, and the session that renews itself."""
 
 import json
-import re
 import signal
 import time
 
 import pytest
 from command import Cli
+from device_login import DeviceLogin, decide, log_in
 from fault_server import fault_server, whole
 from support import wait
 from terminal import Terminal
-
-SHOWN = re.compile(rb"\b([BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4})\b")
-
-
-class DeviceLogin:
-    """`claviger login` that waits; `code` is what it shows."""
-
-    def __init__(self, cli, *arguments):
-        self.process = cli.popen("login", *arguments, stdout=-1, stderr=-1, stdin=-1)
-        self.shown = b""
-        while b"Ctrl-C" not in self.shown:
-            line = self.process.stderr.readline()
-            assert line, self.shown
-            self.shown += line
-        self.code = SHOWN.search(self.shown).group(1).decode()
-
-    def end(self, timeout=60):
-        stdout, stderr = self.process.communicate(timeout=timeout)
-        return self.process.returncode, stdout, stderr
-
-
-def decide(account, login, verb="approve"):
-    assert account.post(f"/v1/auth/device/{verb}", json={"user_code": login.code}).status_code == 200
-
-
-def session_of(cli):
-    return json.loads(cli.session_file.read_text())
-
-
-def change_session(cli, **members):
-    cli.session_file.write_text(json.dumps(session_of(cli) | members))
 
 
 @pytest.fixture
 def renewing(stranger, account):
     """Logged in by a device code."""
-    login = DeviceLogin(stranger)
-    decide(account, login)
-    assert login.end()[0] == 0
+    log_in(stranger, account)
     return stranger
-
-
-def expire(cli):
-    change_session(cli, expires_at="2020-01-01T00:00:00.000000Z")
 
 
 def test_a_login_shows_code_and_link_and_ends_with_the_approval(stranger, account, daemon):
@@ -65,7 +28,7 @@ def test_a_login_shows_code_and_link_and_ends_with_the_approval(stranger, accoun
     assert (status, stdout) == (0, b""), stderr
     assert account.email.encode() in stderr
     assert account.email.encode() in stranger.ok("whoami")
-    assert session_of(stranger)["refresh_token"].startswith("crt_")
+    assert stranger.session()["refresh_token"].startswith("crt_")
 
 
 def test_the_result_as_json(stranger, account):
@@ -158,16 +121,16 @@ def test_what_could_move_the_cursor_is_not_shown(tmp_path, member):
 # The session that renews itself
 
 def test_a_session_renews_itself_when_it_is_used(renewing, account):
-    before = session_of(renewing)
-    expire(renewing)
+    before = renewing.session()
+    renewing.expire_session()
     assert account.email.encode() in renewing.ok("whoami")
-    after = session_of(renewing)
+    after = renewing.session()
     assert after["token"] != before["token"] and after["refresh_token"] != before["refresh_token"]
-    assert renewing.ok("whoami") and session_of(renewing) == after
+    assert renewing.ok("whoami") and renewing.session() == after
 
 
 def test_many_commands_at_once_renew_once(renewing, daemon, account):
-    expire(renewing)
+    renewing.expire_session()
     processes = [renewing.popen("whoami", stdout=-1, stderr=-1) for _ in range(6)]
     assert [process.wait(60) for process in processes] == [0] * 6
     assert daemon.psql_owner("SELECT rotations FROM refresh_families WHERE user_id = "
@@ -175,30 +138,30 @@ def test_many_commands_at_once_renew_once(renewing, daemon, account):
 
 
 def test_a_lost_answer_does_not_end_the_session(renewing):
-    old = session_of(renewing)
-    expire(renewing)
+    renewing.expire_session()
+    old = renewing.session()
     renewing.ok("whoami")
     # As if the process had been killed before it wrote the file.
-    renewing.session_file.write_text(json.dumps(old | {"expires_at": "2020-01-01T00:00:00.000000Z"}))
+    renewing.change_session(**old)
     renewing.ok("whoami")
 
 
 def test_a_session_that_cannot_be_renewed_any_more_says_so(renewing, account):
     account.post("/v1/auth/change-password", json={"current_password": account.password,
                                                    "new_password": "Still-Water-Runs-Deeper-7!"})
-    expire(renewing)
+    renewing.expire_session()
     complaint = renewing.fails(3, "whoami")
-    assert "claviger login" in complaint and "refresh_token" not in session_of(renewing)
+    assert "claviger login" in complaint and "refresh_token" not in renewing.session()
 
 
 def test_without_the_server_a_good_token_is_used_on(renewing):
-    change_session(renewing, expires_at="2020-01-01T00:00:00.000000Z", url="https://127.0.0.1:1")
+    renewing.change_session(expires_at="2020-01-01T00:00:00.000000Z", url="https://127.0.0.1:1")
     assert renewing.run("--url", "https://127.0.0.1:1", "whoami").returncode == 6
 
 
 def test_logging_out_ends_it_on_the_server(renewing, api):
-    session = session_of(renewing)
-    expire(renewing)
+    session = renewing.session()
+    renewing.expire_session()
     renewing.ok("logout")
     assert not renewing.session_file.exists()
     for token in (session["refresh_token"],):
@@ -207,7 +170,7 @@ def test_logging_out_ends_it_on_the_server(renewing, api):
 
 
 def test_no_token_is_in_any_output(renewing):
-    session = session_of(renewing)
+    session = renewing.session()
     for arguments in (["whoami"], ["vault", "list", "--output", "json"], ["logout"]):
         result = renewing.run(*arguments)
         for secret in (session["token"], session["refresh_token"]):

@@ -16,20 +16,12 @@ def mode(path):
     return stat.S_IMODE(path.lstat().st_mode)
 
 
-def read_session(cli):
-    return json.loads(cli.session_file.read_text())
-
-
-def change_session(cli, **members):
-    cli.session_file.write_text(json.dumps(read_session(cli) | members))
-
-
 def test_login_whoami_logout(stranger, account):
     result = stranger.run("login", "--password", "--email", account.email, "--password-stdin", stdin=account.password + "\n")
     assert result.returncode == 0, result.stderr
     assert result.stdout == b"" and account.email.encode() in result.stderr
     assert account.email.encode() in stranger.ok("whoami")
-    token = read_session(stranger)["token"]
+    token = stranger.session()["token"]
     assert account.get("/v1/auth/me", token=token).status_code == 200
 
     stranger.ok("logout")
@@ -133,13 +125,13 @@ def test_a_damaged_session_is_refused(cli, text):
 
 
 def test_an_expired_session_says_so(cli, account):
-    change_session(cli, expires_at="2020-01-01T00:00:00.000000Z")
+    cli.expire_session()
     complaint = cli.fails(3, "whoami")
     assert "expired" in complaint and account.email in complaint
 
 
 def test_a_token_the_server_no_longer_takes(cli, account):
-    account.delete("/v1/auth/token", token=read_session(cli)["token"])
+    account.delete("/v1/auth/token", token=cli.session()["token"])
     complaint = cli.fails(3, "whoami")
     assert "Invalid or expired token" in complaint and "request " in complaint
 
@@ -155,7 +147,7 @@ def test_claviger_token_takes_precedence(cli, stranger, other_account):
 
 
 def test_the_token_is_in_no_output(cli):
-    token = read_session(cli)["token"].encode()
+    token = cli.session()["token"].encode()
     for arguments in (["whoami"], ["vault", "list", "--output", "json"], ["vault", "show", "nothing"], ["logout"]):
         result = cli.run(*arguments)
         assert token not in result.stdout + result.stderr

@@ -104,6 +104,7 @@ def test_the_manual_pages_are_well_formed(page):
     ["audit", "verify", "f", "--public-key", "k", "--org", "mine"], ["completion", "tcsh"],
     ["login", "--password", "--email", "a@b.c", "--password", "x"], ["login", "--email", "a@b.c"],
     ["login", "--password-stdin"], ["login", "--code-stdin"], ["login", "--password", "--email", "a@b.c", "--no-qr"],
+    ["login", "--password", "--email", "a@b.c", "--no-keyring"],
     ["login", "--password", "--email", "a@b.c", "--password-stdin", "--password-file", "x"],
     ["login", "--password", "--email", "a@b.c", "--password-stdin", "--code-stdin"], ["mfa"], ["mfa", "confirm", "123456"],
     ["mfa", "confirm", "--code-stdin", "--code-file", "x"], ["mfa", "disable", "--code-stdin", "--password-stdin"],
