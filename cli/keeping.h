@@ -2,11 +2,11 @@
 // Where the refresh token of a session lies: in the keyring of the person's desktop if there is one, else in
 // session.json.
 //
-// Who changes both holds the session's turn, and changes the keyring first and then the file. If they are
-// killed in between, what is left works, or says to log in again:
-//   login     the old session or none; one of the same account renews itself with the new token from the
-//   keyring renewal   a file with the token before, whose session renews itself with the next token from the
-//   keyring log out   a file that names a token which is gone: good until its own token expires
+// Who changes both holds the session's turn, and changes the keyring first and then the file. Whoever is
+// killed in between leaves
+//   at login: the session before, or none. If it is of the same account, the new token renews it.
+//   at renewal: a file with the access token before. The token that the keyring has now renews it.
+//   at log out: a file that names a token which is gone. It says to log in again.
 
 #include "base/error.h"
 #include "cli/session.h"

@@ -2,8 +2,8 @@
 // The keyring of the person's desktop: the Secret Service API of freedesktop.org, through libsecret.
 //
 // Each call takes five seconds at most and never has the keyring ask the person for anything: one that is
-// locked counts as one that cannot be used. So does one that belongs to anxx
-// What an error says completes "The keyring cannot be used: ...".
+// locked counts as one that cannot be used. So does one that belongs to another user, on a bus that lets us
+// in. What an error says completes "The keyring cannot be used: ...".
 
 #include <string>
 
