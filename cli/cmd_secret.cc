@@ -1,4 +1,4 @@
-// secret list, describe and delete; put and get have files of their own.
+// secret list, describe and delete; put, get and export have files of their own.
 
 #include "cli/cmd_secret.h"
 
@@ -107,6 +107,7 @@ void AddSecret(CLI::App& app, Action& chosen) {
   group->require_subcommand(1);
   AddSecretPut(*group, chosen);
   AddSecretGet(*group, chosen);
+  AddSecretExport(*group, chosen);
 
   auto list_options = std::make_shared<ListOptions>();
   auto* list = group->add_subcommand("list", "List the secrets of a vault, without their values");

@@ -19,19 +19,6 @@ struct GetOptions : SecretAddress {
   std::string file;
 };
 
-Status WriteToFile(const std::string& path, const SecretBytes& value) {
-  TRY(NewFile file, NewFile::Create(path));
-  TRYV(file.Write(value.View()));
-  return file.Commit();
-}
-
-// Not through stdio, whose buffer would keep a copy.
-Status WriteToStdout(const SecretBytes& value) {
-  TRYV(WriteAll(STDOUT_FILENO, value.View(), "standard output"));
-  if (!IsTerminal(STDOUT_FILENO)) return Ok();
-  return WriteAll(STDOUT_FILENO, AsBytes("\n"), "standard output");
-}
-
 Result<int> Get(const Context& context, const GetOptions& options) {
   TRY(ApiClient api, context.LoggedIn());
   TRY(const std::string vault_id, FindVaultId(api, options.vault));
@@ -47,11 +34,25 @@ Result<int> Get(const Context& context, const GetOptions& options) {
     PrintJson(about);
   }
   TRY(const SecretBytes value, DecodeValue(std::move(secret)));
-  TRYV(options.file.empty() ? WriteToStdout(value) : WriteToFile(options.file, value));
+  TRYV(WriteSecret(options.file, value));
   return kExitOk;
 }
 
+// Not through stdio, whose buffer would keep a copy.
+Status WriteToStdout(const SecretBytes& value) {
+  TRYV(WriteAll(STDOUT_FILENO, value.View(), "standard output"));
+  if (!IsTerminal(STDOUT_FILENO) || value.Text().ends_with('\n')) return Ok();
+  return WriteAll(STDOUT_FILENO, AsBytes("\n"), "standard output");
+}
+
 }  // namespace
+
+Status WriteSecret(const std::string& path, const SecretBytes& value) {
+  if (path.empty()) return WriteToStdout(value);
+  TRY(NewFile file, NewFile::Create(path));
+  TRYV(file.Write(value.View()));
+  return file.Commit();
+}
 
 void AddSecretGet(CLI::App& group, Action& chosen) {
   auto options = std::make_shared<GetOptions>();

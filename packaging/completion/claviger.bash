@@ -42,6 +42,7 @@ _claviger_options() {
             echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
             ;;
         'secret get') echo --file ;;
+        'secret export') echo --format --prefix --secret --allow-unsafe-names --file ;;
         'secret list') echo --prefix --paths-only ;;
         run) echo --vault --prefix --secret --allow-unsafe-names ;;
         'audit list') echo --resource-id --actor-id --action --from --to --limit --offset ;;
@@ -61,7 +62,7 @@ _claviger_subcommands() {
         api-key) echo create list revoke ;;
         agent) echo create list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
-        secret) echo put get list describe delete ;;
+        secret) echo put get export list describe delete ;;
         audit) echo list export verify key ;;
         org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
@@ -96,6 +97,7 @@ _claviger_value() {
     local typed=$2
     case $1 in
         --output) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$typed") ;;
+        --format) mapfile -t COMPREPLY < <(compgen -W 'dotenv shell json docker' -- "$typed") ;;
         --role) mapfile -t COMPREPLY < <(compgen -W 'owner admin member' -- "$typed") ;;
         --applies-to) mapfile -t COMPREPLY < <(compgen -W 'all users agents' -- "$typed") ;;
         --type)

@@ -115,8 +115,8 @@ complete -c claviger -n '__claviger_at -n 0 vault show' -a '(__claviger_vaults)'
 complete -c claviger -n '__claviger_at -n 0 vault delete' -a '(__claviger_vaults)'
 complete -c claviger -n '__claviger_at vault delete' -l yes -d 'Do not ask'
 
-complete -c claviger -n '__claviger_at -n 0 secret' -a 'put get list describe delete'
-for command in put get list describe delete
+complete -c claviger -n '__claviger_at -n 0 secret' -a 'put get export list describe delete'
+for command in put get export list describe delete
     complete -c claviger -n "__claviger_at -n 0 secret $command" -a '(__claviger_vaults)'
 end
 for command in put get describe delete
@@ -133,14 +133,18 @@ end
 complete -c claviger -n '__claviger_at secret put' -l max-reads -x -d 'How often it may be read'
 complete -c claviger -n '__claviger_at secret put' -l trim-newline -d 'Leave out one line end'
 complete -c claviger -n '__claviger_at secret get' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at secret export' -l format -x -d 'Kind of file' -a 'dotenv shell json docker'
+complete -c claviger -n '__claviger_at secret export' -l file -r -F -d 'Write to this file'
 complete -c claviger -n '__claviger_at secret list' -l prefix -x -d 'Only paths that begin so'
 complete -c claviger -n '__claviger_at secret list' -l paths-only -d 'One path a line'
 complete -c claviger -n '__claviger_at secret delete' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at run' -l vault -x -a '(__claviger_vaults)' -d 'Name or id'
-complete -c claviger -n '__claviger_at run' -l prefix -x -d 'Only secrets in this folder'
-complete -c claviger -n '__claviger_at run' -l secret -x -d 'NAME=PATH'
-complete -c claviger -n '__claviger_at run' -l allow-unsafe-names -d 'Also dangerous variables'
+for command in run 'secret export'
+    complete -c claviger -n "__claviger_at $command" -l prefix -x -d 'Only secrets in this folder'
+    complete -c claviger -n "__claviger_at $command" -l secret -x -d 'NAME=PATH'
+    complete -c claviger -n "__claviger_at $command" -l allow-unsafe-names -d 'Also dangerous variables'
+end
 complete -c claviger -n '__claviger_at -n 0 run' -a '(__fish_complete_subcommand)'
 
 complete -c claviger -n '__claviger_at -n 0 audit' -a 'list export verify key'

@@ -20,6 +20,7 @@ COMMANDS = {
     "vault": "claviger-vault", "vault create": "claviger-vault", "vault list": "claviger-vault",
     "vault show": "claviger-vault", "vault delete": "claviger-vault",
     "secret": "claviger-secret", "secret put": "claviger-secret", "secret get": "claviger-secret",
+    "secret export": "claviger-secret",
     "secret list": "claviger-secret", "secret describe": "claviger-secret", "secret delete": "claviger-secret",
     "run": "claviger-run",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
