@@ -113,9 +113,6 @@ class Keyring(Bus):
     def pause(self):
         self._daemon.send_signal(signal.SIGSTOP)
 
-    def resume(self):
-        self._daemon.send_signal(signal.SIGCONT)
-
     def kill(self):
         self._daemon.kill()
         self._daemon.wait(TIMEOUT)
