@@ -33,6 +33,11 @@ constexpr std::string_view kCommon[] = {
 
 char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+bool LessInLowerCase(std::string_view left, std::string_view right) {
+  return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end(),
+                                      [](char a, char b) { return ToLower(a) < ToLower(b); });
+}
+
 constexpr size_t kLeastLeft = 8;
 constexpr size_t kLeastOwnWord = 4;
 
@@ -97,6 +102,21 @@ bool IsCommonPassword(std::string_view password) {
     return std::equal(password.begin(), password.end(), common.begin(), common.end(),
                       [](char given, char listed) { return ToLower(given) == listed; });
   });
+}
+
+PasswordBlocklist::PasswordBlocklist(std::string text) : text_(std::move(text)) {
+  std::string_view rest = text_;
+  while (!rest.empty()) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty()) lines_.push_back(line);
+  }
+  std::sort(lines_.begin(), lines_.end(), LessInLowerCase);
+}
+
+bool PasswordBlocklist::Contains(std::string_view password) const {
+  return std::binary_search(lines_.begin(), lines_.end(), password, LessInLowerCase);
 }
 
 }  // namespace claviger::crypto

@@ -27,11 +27,19 @@ bool HasCost(std::string_view phc, const Argon2Cost& cost);
 // A valid hash of no password at the given cost: verified for unknown users, so that they take the same time.
 Result<std::string> DummyHash(const Argon2Cost& cost, Random& random);
 
+class PasswordBlocklist;  // crypto/common_passwords.h
+
+// What an installation asks of new passwords besides.
+struct PasswordRules {
+  bool strict = false;
+  const PasswordBlocklist* blocklist = nullptr;  // outlives the rules
+};
+
 // The rule of new passwords, after NIST SP 800-63B: at least 12 characters and at most 1024 bytes of UTF-8,
-// and neither one of the commonest passwords nor little more than common words, counting digits and the words
-// of the person's own address. With `strict` (the 1claw rule) also an upper- and a lower-case letter, a
-// digit, a special character, no run of 3 identical and no run of 4 sequential characters. Returns kInvalid
-// with the reason.
-Status CheckPasswordRules(std::string_view password, std::string_view email, bool strict);
+// neither one of the commonest passwords nor one of the blocklist, and more than common words, counting
+// digits and the words of the person's own address. With `strict` (the 1claw rule) also an upper- and a
+// lower-case letter, a digit, a special character, no run of 3 identical and no run of 4 sequential
+// characters. Returns kInvalid with the reason.
+Status CheckPasswordRules(std::string_view password, std::string_view email, const PasswordRules& rules);
 
 }  // namespace claviger::crypto

@@ -81,15 +81,17 @@ Status CheckStrictRule(std::string_view password) {
 
 }  // namespace
 
-Status CheckPasswordRules(std::string_view password, std::string_view email, bool strict) {
+Status CheckPasswordRules(std::string_view password, std::string_view email, const PasswordRules& rules) {
   if (password.size() > kMaxBytes) return Invalid("The password must have at most 1024 bytes");
   if (!IsUtf8(password)) return Invalid("The password must be valid UTF-8");
   if (CountCharacters(password) < kMinCharacters)
     return Invalid("The password must have at least 12 characters");
   if (IsCommonPassword(password)) return Invalid("The password is among the most common ones");
+  if (rules.blocklist != nullptr && rules.blocklist->Contains(password))
+    return Invalid("The password is on this server's list of refused ones");
   if (IsDressedUp(password, email))
     return Invalid("The password is little more than common words or parts of the e-mail address");
-  if (strict) return CheckStrictRule(password);
+  if (rules.strict) return CheckStrictRule(password);
   return Ok();
 }
 

@@ -9,6 +9,7 @@
 #include "api/mail/mail_sender.h"
 #include "api/oidc/https_get.h"
 #include "api/pipeline.h"
+#include "crypto/common_passwords.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
 #include "daemon/installation.h"
@@ -59,6 +60,12 @@ Result<std::unique_ptr<api::Smtp>> OpenSmtp(const Config& config) {
   return api::Smtp::Create(config.smtp, std::move(password));
 }
 
+Result<std::string> ReadBlocklist(const Config& config) {
+  if (config.password_blocklist_file.empty()) return std::string();
+  return ReadTrustedFile(config.password_blocklist_file, "the password blocklist",
+                         crypto::PasswordBlocklist::kMaxBytes);
+}
+
 void Announce(const Config& config, const api::http::Server& server, const Log& log) {
   if (config.dev) {
     log.Warn("DEVELOPER MODE: not for production", {{"signup", ShowValue(config.signup)}});
@@ -74,6 +81,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   const ServiceManager manager;
   Startup startup(signals, clock, log, config.startup_wait);
   TRYV(Stage(ExitCode::kProtection, LockMemory(config.memory_lock, log)));
+  TRY(auto refused_passwords, Stage(ExitCode::kConfig, ReadBlocklist(config)));
+  const crypto::PasswordBlocklist blocklist(std::move(refused_passwords));
+  const crypto::PasswordRules password_rules{config.password_strict, &blocklist};
 
   crypto::SystemRandom random;  // before the PKCS#11 module is loaded
   TRY(auto keyring,
@@ -109,9 +119,10 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
   api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
   api::Readiness readiness(config.database, *keyring, audit, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal,
-                              Nouns::Create({config, clock, random, *keyring, system_kek, pool, authenticator,
-                                             ip_gate, provider_keys, audit, mail, guesses, readiness})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal,
+            Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,
+                           ip_gate, provider_keys, audit, mail, guesses, readiness})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, kHasherNiceness);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,

@@ -62,6 +62,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   OfflineKeyring keyring;
   schema::Pool pool(config.database, log);
   const crypto::WrappedKek system_kek;
+  const crypto::PasswordRules password_rules;
   const crypto::TokenVerifier verifier(config.issuer, {});
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
@@ -72,9 +73,10 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::RefusalDigest refusals(clock);
   api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
   const api::Readiness readiness(config.database, keyring, audit, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal,
-                              Nouns::Create({config, clock, random, keyring, system_kek, pool, authenticator,
-                                             ip_gate, provider_keys, audit, mail, guesses, readiness})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal,
+            Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool, authenticator,
+                           ip_gate, provider_keys, audit, mail, guesses, readiness})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -57,6 +57,8 @@ struct Config {
   Signup signup = Signup::kClosed;
   // The stricter rule for new passwords. Default: false.
   bool password_strict = false;
+  // New passwords that are refused, one a line. Default: none.
+  std::string password_blocklist_file;
   // Cost of new password hashes. Default: 19456 KiB, 2 passes, 1 lane.
   crypto::Argon2Cost argon2;
 

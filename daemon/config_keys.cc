@@ -187,6 +187,8 @@ std::vector<ConfigKey> RequestKeys() {
       Value("auth.issuer", "issuer and audience of access tokens", FIELD(issuer)),
       Value("auth.signup", "who may make an account", FIELD(signup)),
       Value("password.strict", "the stricter rule for new passwords", FIELD(password_strict)),
+      Value("password.blocklist_file", "new passwords that are refused, one a line",
+            FIELD(password_blocklist_file)),
       Number("password.memory_kib", "Argon2id memory", 8192, 1048576, FIELD(argon2.memory_kib)),
       Number("password.passes", "Argon2id passes", 1, 16, FIELD(argon2.passes)),
       Number("password.lanes", "Argon2id lanes", 1, 16, FIELD(argon2.lanes)),

@@ -46,7 +46,7 @@ Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   const Config& config = parts.config;
   std::unique_ptr<Nouns> nouns(new Nouns(parts));
   TRY(nouns->auth_,
-      api::Auth::Create({config.argon2, config.password_strict},
+      api::Auth::Create({config.argon2, parts.password_rules},
                         {parts.pool, parts.keyring, parts.authenticator, nouns->tokens_, nouns->mfa_,
                          parts.mail, parts.audit, parts.guesses, parts.clock, parts.random}));
   nouns->device_pages_ = std::make_unique<api::DevicePages>(
@@ -66,7 +66,7 @@ Nouns::Nouns(const NounParts& parts)
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       agents_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
-      signups_({parts.config.argon2, parts.config.password_strict},
+      signups_({parts.config.argon2, parts.password_rules},
                {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
       org_(parts.config.signup == Signup::kMail,
            {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.clock}),

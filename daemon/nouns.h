@@ -34,6 +34,7 @@ struct NounParts {
   Random& random;
   crypto::Keyring& keyring;
   const crypto::WrappedKek& system_kek;
+  const crypto::PasswordRules& password_rules;
   schema::Pool& pool;
   api::Authenticator& authenticator;
   api::IpGate& ip_gate;

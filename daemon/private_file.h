@@ -1,5 +1,5 @@
 #pragma once
-// Files that hold secrets or decide about them: nobody but their owner may be able to touch them.
+// Files that hold secrets or decide about them: who may be able to touch them.
 
 #include <string>
 
@@ -14,5 +14,8 @@ Status CheckPrivateFile(const std::string& path, const std::string& what);
 
 // The same check on the open file, then its text. At most 1 MiB.
 Result<std::string> ReadPrivateFile(const std::string& path, const std::string& what);
+
+// For what is no secret: others may read it, but neither group nor world may write it.
+Result<std::string> ReadTrustedFile(const std::string& path, const std::string& what, size_t max_bytes);
 
 }  // namespace claviger::daemon

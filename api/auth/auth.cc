@@ -47,7 +47,7 @@ void Auth::NameAccount(const auth_store::Credentials& user, AuditDraft& audit) {
 
 // Not counted by account: or nobody could sign up under an address that somebody else asks for all day.
 Result<Permit> Auth::AdmitSignup(const SignupRequest& request, const std::string& client, AuditDraft& audit) {
-  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_rules));
   return guesses_.Take(Guess::kSignup, {client, {}}, audit);
 }
 
@@ -64,7 +64,7 @@ Result<Permit> Auth::AdmitPasswordChange(const Principal& principal, const Chang
                                          const std::string& client, AuditDraft& audit) {
   audit.SetResource("user", FormatUuid(principal.id));
   TRY(const auto profile, GetMe(principal));
-  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), profile.email, config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), profile.email, config_.password_rules));
   return guesses_.Take(Guess::kPassword, {client, profile.email}, audit);
 }
 
@@ -75,7 +75,7 @@ Result<AccessToken> Auth::Signup(const SignupRequest& request, const Permit& per
 }
 
 Result<AccessToken> Auth::MakeAccount(const SignupRequest& request, AuditDraft& audit) {
-  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_rules));
   const Time now = clock_.Now();
   auth_store::NewUser user;
   user.org = OrgId{NewUuidV7(clock_, random_)};
@@ -188,7 +188,7 @@ Status Auth::ReplacePassword(const Principal& principal, const ChangePasswordReq
     TRY(user, auth_store::FindById(*lease, principal.org, UserOf(principal)));
   }
   if (!user) return AccountGone();
-  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), user->email, config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.new_password.Text(), user->email, config_.password_rules));
   if (user->password_hash.empty()) return Invalid("This account has no password: it signs in elsewhere");
   TRY(const bool matches, verify_(user->password_hash, request.current_password));
   if (!matches) return InvalidCredentials("wrong current password");

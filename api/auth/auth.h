@@ -47,7 +47,7 @@ namespace claviger::api {
 
 struct AuthConfig {
   crypto::Argon2Cost argon2;
-  bool password_strict = false;
+  crypto::PasswordRules password_rules;
 };
 
 class Auth {

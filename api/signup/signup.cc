@@ -21,7 +21,7 @@ Error DeadToken(AuditDraft& audit, std::string reason) {
 }  // namespace
 
 Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit) {
-  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_strict));
+  TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_rules));
   signup_store::Pending pending{request.email, request.display_name, {}, {}};
   TRY(pending.password_hash, crypto::HashPassword(config_.argon2, parts_.random, request.password));
   const SecretBytes token = crypto::NewCredential(kTokenPrefix, parts_.random);

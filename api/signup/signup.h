@@ -28,7 +28,7 @@ namespace claviger::api {
 
 struct SignupConfig {
   crypto::Argon2Cost argon2;
-  bool password_strict = false;
+  crypto::PasswordRules password_rules;
 };
 
 class Signups {

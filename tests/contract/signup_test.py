@@ -153,6 +153,20 @@ def test_a_weak_password_gets_no_mail(mailing, address):
     assert mailing.psql_owner(f"SELECT count(*) FROM pending_signups WHERE email = '{address}'") == [(0,)]
 
 
+def test_refused_passwords_are_refused_wherever_one_is_chosen(installation, mail, account, address, tmp_path):
+    blocklist = tmp_path / "refused"
+    blocklist.write_text(f"something else\n{NEW_PASSWORD.lower()}\n")
+    settings = {"password__blocklist_file": blocklist}
+    changing = {"current_password": account.password, "new_password": NEW_PASSWORD}
+    for name, more in (("refusing", {}), ("refusing-mail", mail.settings(installation.directory))):
+        node = installation.daemon(name, **settings | more)
+        changed = node.api(account.token).post("/v1/auth/change-password", json=changing)
+        for answer in (ask(node, address, NEW_PASSWORD), changed):
+            assert (answer.status_code, "list of refused" in answer.json()["detail"]) == (400, True)
+        assert ask(node, address).status_code == 200
+        assert node.stop() == 0
+
+
 def test_a_change_of_password_is_told(mailing, mail, address):
     ask(mailing, address)
     token = verify(mailing, mail.token(address)).json()["access_token"]

@@ -95,6 +95,24 @@ def test_a_systemd_credential_that_the_world_may_read(installation, tmp_path):
     refused(installation.run("run", environment=environment, hsm__pin_file=None), CONFIG, "PIN file", "hsm-pin")
 
 
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_password_blocklist_that_others_may_write(installation, tmp_path, mode):
+    blocklist = tmp_path / "blocklist"
+    blocklist.write_text("refused-password-1\n")
+    blocklist.chmod(mode)
+    refused(installation.run("run", password__blocklist_file=blocklist), CONFIG, "blocklist", "chmod 644")
+
+
+def test_a_password_blocklist_that_is_missing_or_too_large(installation, tmp_path):
+    refused(installation.run("run", password__blocklist_file="/nonexistent"), CONFIG, "blocklist", "/nonexistent")
+    refused(installation.run("run", password__blocklist_file=tmp_path), CONFIG, "blocklist", "regular file")
+    large = tmp_path / "large"
+    with open(large, "wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    large.chmod(0o644)
+    refused(installation.run("run", password__blocklist_file=large), CONFIG, "blocklist", "16 MiB")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_configuration_that_others_may_touch(installation, tmp_path, mode):
     config = installation.write_config(tmp_path / "open.conf")

@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(crypto::FormatPhc(*hash) == text, "a hash has one spelling");
     Require(crypto::IsBounded(hash->cost), "the cost is bounded");
   }
-  const bool lenient = crypto::CheckPasswordRules(text, "ann@example.org", false).has_value();
-  const bool strict = crypto::CheckPasswordRules(text, "ann@example.org", true).has_value();
+  const bool lenient = crypto::CheckPasswordRules(text, "ann@example.org", {false}).has_value();
+  const bool strict = crypto::CheckPasswordRules(text, "ann@example.org", {true}).has_value();
   Require(lenient || !strict, "the strict rule is the stricter one");
   Require(!lenient || IsUtf8(text), "passwords are UTF-8");
   return 0;

@@ -71,7 +71,7 @@ struct Fixture : Database {
   crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
   Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
   Mail mail{{}, {keyring, system_kek, clock, random}};
-  std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, false}, Parts()));
+  std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, {}}, Parts()));
 };
 
 ErrorKind KindOf(const auto& result) {
@@ -148,7 +148,7 @@ TEST_CASE_FIXTURE(Fixture, "a login verifies exactly one hash of the configured 
 TEST_CASE_FIXTURE(Fixture, "after a change of the cost the first login stores the password anew") {
   const auto token = Must(Signup("ann@example.org"));
   const auto old_hash = StoredHash();
-  auth = Must(Auth::Create({kNewCost, false}, Parts()));
+  auth = Must(Auth::Create({kNewCost, {}}, Parts()));
   CHECK(!Login("ann@example.org", "wrong password!").has_value());
   CHECK(StoredHash() == old_hash);
   CHECK(Login("ann@example.org").has_value());
@@ -169,7 +169,7 @@ TEST_CASE_FIXTURE(Fixture, "a login succeeds while another stores the same passw
     Sql("UPDATE users SET password_hash = $2 WHERE id = $1", {who.id, anew});
     return crypto::VerifyPassword(phc, password);
   };
-  auth = Must(Auth::Create({kNewCost, false}, parts));
+  auth = Must(Auth::Create({kNewCost, {}}, parts));
   CHECK(Login("ann@example.org").has_value());
   CHECK(StoredHash() == anew);
 }

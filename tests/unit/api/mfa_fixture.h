@@ -123,7 +123,7 @@ struct MfaFixture : testing::Database {
   Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
   Mail mail{{}, {keyring, system_kek, clock, random}};
   std::unique_ptr<Auth> auth = testing::Must(Auth::Create(
-      {kCost, false}, {pool, keyring, authenticator, tokens, mfa, mail, audit, guesses, clock, random}));
+      {kCost, {}}, {pool, keyring, authenticator, tokens, mfa, mail, audit, guesses, clock, random}));
   Principal ann = SignUp("ann@example.org");
   std::string secret;  // base32
   std::vector<std::string> recovery;

@@ -61,7 +61,7 @@ struct Fixture : Database {
   Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, system_kek, clock, random}};
   fakes::FakeMailTransport transport;
   MailSender sender{{10s, 60s}, {pool, keyring, system_kek, transport, clock, random, QuietLog()}};
-  Signups signups{{kCost, false}, {pool, keyring, mail, tokens, audit, clock, random}};
+  Signups signups{{kCost, {}}, {pool, keyring, mail, tokens, audit, clock, random}};
 };
 
 }  // namespace
