@@ -106,7 +106,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
       log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker(pool, *keyring, clock, log);
-  api::Mail mail({config.smtp.from, config.mail_url}, {*keyring, system_kek, clock, random});
+  api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
   if (smtp) {

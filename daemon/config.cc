@@ -153,10 +153,16 @@ bool IsHost(std::string_view text) {
   });
 }
 
-// It stands in mails as it is.
-bool IsPublicUrl(std::string_view url) {
-  return url.starts_with("https://") && url.size() > 8 && !url.ends_with('/') &&
-         std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c <= '~'; });
+// An origin: pages name each other by their paths alone. It stands in mails as it is.
+Status CheckPublicUrl(const std::string& url) {
+  constexpr std::string_view kScheme = "https://";
+  const bool origin = url.starts_with(kScheme) && url.size() > kScheme.size() &&
+                      std::all_of(url.begin() + kScheme.size(), url.end(), [](char c) {
+                        return std::isalnum(static_cast<unsigned char>(c)) ||
+                               std::string_view("-.:[]").find(c) != std::string::npos;
+                      });
+  if (url.empty() || origin) return Ok();
+  return Invalid("http.public_url must be https:// and a host name, without a slash at its end");
 }
 
 Status CheckMail(const Config& config) {
@@ -170,8 +176,8 @@ Status CheckMail(const Config& config) {
   const auto from = api::NormalizeEmail(smtp.from);
   if (!from || from.value() != smtp.from)
     return Invalid("mail.from must be an address such as vault@example.org, in lower case");
-  if (!IsPublicUrl(config.mail_url))
-    return Invalid("mail.public_url must be an https:// URL without a slash at its end");
+  if (config.public_url.empty())
+    return Invalid("mail.server needs http.public_url, which stands in the mails");
   if (smtp.user.empty() != config.mail_password_file.empty())
     return Invalid("mail.user and mail.password_file need each other");
   if (smtp.security == api::MailSecurity::kNone && !IsLocal(smtp.server + ":") && smtp.server != "::1")
@@ -233,6 +239,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckListeners(config));
+  TRYV(CheckPublicUrl(config.public_url));
   TRYV(CheckMail(config));
   TRYV(CheckOidc(config));
   FillListeners(config);

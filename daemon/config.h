@@ -40,6 +40,9 @@ struct Config {
   std::vector<std::string> listen{"127.0.0.1:8443"};
   // Addresses served without TLS: Unix sockets, inherited sockets and loopback only. Default: none.
   std::vector<std::string> listen_plain;
+  // Where people reach this installation, an https origin: in mails, and where a device login sends them.
+  // Default: none.
+  std::string public_url;
   // Limits of the HTTP server; its own listeners and TLS files are filled from the keys here.
   api::http::ServerConfig http;
 
@@ -66,8 +69,6 @@ struct Config {
   api::SmtpConfig smtp;
   // The file with the mail server's password. Default: none.
   std::string mail_password_file;
-  // Where people reach this installation, for mails. Default: none.
-  std::string mail_url;
   // The pause before a mail that failed is tried again; it doubles up to an hour. Default: 60 s.
   std::chrono::milliseconds mail_retry{60000};
   // The OpenID provider whose accounts may sign in: its issuer, an https URL. Default: none.

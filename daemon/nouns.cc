@@ -56,7 +56,8 @@ Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
 }
 
 Nouns::Nouns(const NounParts& parts)
-    : signup_(parts.config.signup),
+    : public_url_(parts.config.public_url),
+      signup_(parts.config.signup),
       clock_(parts.clock),
       health_(parts.keyring, parts.readiness, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
@@ -93,7 +94,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::OrgRoutes(org_));
   Add(all, api::AgentRoutes(agents_, clock_));
-  Add(all, api::DeviceRoutes(device_, refresh_, clock_));
+  Add(all, api::DeviceRoutes(device_, refresh_, public_url_, clock_));
   Add(all, api::pages::PageRoutes());
   Add(all, api::DevicePageRoutes(*device_pages_));
   Add(all, api::OidcRoutes(oidc_));

@@ -62,6 +62,7 @@ class Nouns {
  private:
   explicit Nouns(const NounParts& parts);
 
+  const std::string public_url_;
   const Signup signup_;
   const Clock& clock_;
   api::Health health_;

@@ -93,7 +93,8 @@ class Device {
   const Parts parts_;
 };
 
-// deviceCode, deviceToken, deviceCodeStatus, deviceApprove, deviceDeny. All outlive the table.
-std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, const Clock& clock);
+// deviceCode, deviceToken, deviceCodeStatus, deviceApprove, deviceDeny. `public_url`: where people find the
+// pages; empty: where the device found the server. All else outlives the table.
+std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, std::string public_url, const Clock& clock);
 
 }  // namespace claviger::api

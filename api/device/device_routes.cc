@@ -21,8 +21,10 @@ std::string UserAgentOf(const http::Request& request) {
   return text;
 }
 
-// The page of the server that the device itself spoke to. Only that device reads it.
-std::string PageOf(const http::Request& request) {
+// Where no place is configured, the page of the server that the device itself spoke to. Only that device
+// reads it.
+std::string PageOf(const std::string& public_url, const http::Request& request) {
+  if (!public_url.empty()) return public_url + "/device";
   return "https://" + std::string(request.Header("host").value_or("localhost")) + "/device";
 }
 
@@ -31,10 +33,10 @@ Time ReceivedAt(const Context& context, const Clock& clock) {
   return clock.Now() - std::chrono::ceil<std::chrono::microseconds>(age);
 }
 
-Result<Response> StartLogin(Device& device, Context& context) {
+Result<Response> StartLogin(Device& device, const std::string& public_url, Context& context) {
   TRY(const auto request, DecodeDeviceCode(context.request.body));
   const Device::Origin origin{context.request.client.text, UserAgentOf(context.request),
-                              PageOf(context.request)};
+                              PageOf(public_url, context.request)};
   TRY(const auto code, device.Start(request, origin, context.audit));
   return Answer(EncodeDeviceCodeAnswer(code));
 }
@@ -63,7 +65,8 @@ Result<Response> Decide(Device& device, const Clock& clock, Context& context, De
 
 }  // namespace
 
-std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, const Clock& clock) {
+std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, std::string public_url,
+                                const Clock& clock) {
   const auto decide = [&device, &clock](DeviceState state) {
     return [&device, &clock, state](Context& context) { return Decide(device, clock, context, state); };
   };
@@ -73,7 +76,8 @@ std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, const Clock& c
        .operation_id = "deviceCode",
        .auth = AuthKind::kNone,
        .action = "device.request",
-       .handler = [&device](Context& context) { return StartLogin(device, context); }},
+       .handler = [&device, url = std::move(public_url)](
+                      Context& context) { return StartLogin(device, url, context); }},
       // As with a login: a failure until it has succeeded.
       {.method = Method::kPost,
        .pattern = "/v1/auth/device/token",

@@ -36,6 +36,13 @@ def test_a_login_begins_with_two_codes(login, api):
     assert answer["verification_uri"] == api.base_url + "/device"
 
 
+def test_the_page_is_at_the_configured_place_whatever_name_the_device_used(installation):
+    daemon = installation.daemon("public", http__public_url="https://vault.example.org")
+    answer = daemon.api().post("/v1/auth/device/code", json={"client_id": "cli"}, headers={"Host": "evil.example"})
+    assert answer.json()["verification_uri"] == "https://vault.example.org/device"
+    assert daemon.stop() == 0
+
+
 def test_an_approved_login_is_redeemed_once_in_the_approvers_name(login, account):
     assert login.poll() == {"error": "authorization_pending"}
     assert approve(account, login).json() == {"status": "approved"}

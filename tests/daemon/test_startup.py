@@ -113,6 +113,13 @@ def test_a_password_blocklist_that_is_missing_or_too_large(installation, tmp_pat
     refused(installation.run("run", password__blocklist_file=large), CONFIG, "blocklist", "16 MiB")
 
 
+@pytest.mark.parametrize("url", ["http://vault.example.org", "https://", "https://vault.example.org/",
+                                 "https://vault.example.org/vault", "https://me@vault.example.org", "vault.example.org",
+                                 "https://vault.example.org?x", "https://vault example.org"])
+def test_a_public_url_that_is_no_origin(installation, url):
+    refused(installation.run("run", http__public_url=url), CONFIG, "http.public_url")
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_a_configuration_that_others_may_touch(installation, tmp_path, mode):
     config = installation.write_config(tmp_path / "open.conf")

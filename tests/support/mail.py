@@ -47,8 +47,8 @@ class MailServer:
         values = {
             "auth__signup": "mail", "mail__server": "127.0.0.1", "mail__port": self.port,
             "mail__security": self._security, "mail__ca_file": self.installation.ca,
-            "mail__from": "vault@example.org", "mail__public_url": "https://vault.example.org",
-            "mail__timeout": "5s", "mail__retry": "100ms",
+            "mail__from": "vault@example.org", "mail__timeout": "5s", "mail__retry": "100ms",
+            "http__public_url": "https://vault.example.org",
         }
         if self._login:
             password = directory / "mail-password"
