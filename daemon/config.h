@@ -55,8 +55,9 @@ struct Config {
 
   // `iss` and `aud` of access tokens. Default: claviger.
   std::string issuer = "claviger";
-  // Who may make an account by POST /v1/auth/signup: closed (nobody), direct (anybody), or mail (anybody,
-  // once a mail to the address has proven it). Default: closed; direct in developer mode.
+  // Who may make an account by POST /v1/auth/signup: closed (nobody, or, where mail is sent, who is invited),
+  // direct (anybody), or mail (anybody, once a mail to the address has proven it). Default: closed; direct in
+  // developer mode.
   Signup signup = Signup::kClosed;
   // The stricter rule for new passwords. Default: false.
   bool password_strict = false;
@@ -86,11 +87,12 @@ struct Config {
   // per second after a burst of 100.
   api::TrafficLimits traffic{.requests = {100, 200}, .auth_requests = {10, 100}};
   // Wrong guesses of each kind within an hour: 50 from an address, 10 at an account, 20 at an account from an
-  // address where it logged in within 30 days, 2000 in all.
+  // address where it logged in within 30 days, 2000 in all. Likewise 50 invitations of an organisation.
   api::GuessLimits guesses{.per_address = 50,
                            .per_account = 10,
                            .per_familiar = 20,
                            .in_all = 2000,
+                           .invitations = 50,
                            .window = std::chrono::hours{1},
                            .familiar_days = 30};
 

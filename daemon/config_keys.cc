@@ -221,6 +221,8 @@ std::vector<ConfigKey> LimitKeys() {
              1000000, FIELD(guesses.per_familiar)),
       Number("limits.guesses_in_all", "in all from unfamiliar addresses; 0: no limit", 0, 1000000,
              FIELD(guesses.in_all)),
+      Number("limits.invitations_per_organisation", "invitations of one organisation; 0: no limit", 0,
+             1000000, FIELD(guesses.invitations)),
       Number("limits.familiar_days", "how long an address stays familiar; 0: none is", 0, 3650,
              FIELD(guesses.familiar_days)),
   };

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
 Nouns::Nouns(const NounParts& parts)
     : public_url_(parts.config.public_url),
       signup_(parts.config.signup),
+      signup_by_mail_(parts.mail.enabled() && signup_ != Signup::kDirect),
       clock_(parts.clock),
       health_(parts.keyring, parts.readiness, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
@@ -67,10 +68,12 @@ Nouns::Nouns(const NounParts& parts)
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       agents_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
-      signups_({parts.config.argon2, parts.password_rules},
-               {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.clock, parts.random}),
-      org_(parts.config.signup == Signup::kMail,
-           {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.clock}),
+      signups_({parts.config.argon2, parts.password_rules, signup_ == Signup::kClosed},
+               {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.guesses, parts.clock,
+                parts.random}),
+      signup_pages_(signups_, public_url_, parts.random),
+      org_(signup_by_mail_,
+           {parts.pool, parts.authenticator, parts.mail, parts.audit, parts.guesses, parts.clock}),
       refresh_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
       device_({parts.pool, parts.keyring, tokens_, refresh_, parts.audit, parts.guesses, parts.clock,
@@ -81,8 +84,8 @@ Nouns::Nouns(const NounParts& parts)
       trail_(parts.pool),
       ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random),
       finisher_(parts.pool, tokens_, mfa_, parts.audit),
-      oidc_(OidcOf(parts.config),
-            {parts.pool, parts.provider_keys, tokens_, finisher_, parts.audit, parts.clock, parts.random}) {}
+      oidc_(OidcOf(parts.config), {parts.pool, parts.provider_keys, tokens_, finisher_, parts.mail,
+                                   parts.audit, parts.clock, parts.random}) {}
 
 Rows Nouns::Routes(const PublishedKeys& keys) {
   Rows all;
@@ -90,6 +93,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::OpenapiRoutes());
   Add(all, api::AuthRoutes(*auth_, keys.token));
   Add(all, api::SignupRoutes(signups_));
+  Add(all, api::SignupPageRoutes(signup_pages_));
   Add(all, api::MfaRoutes(mfa_));
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::OrgRoutes(org_));
@@ -102,8 +106,11 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
   Add(all, api::IpRuleRoutes(ip_rules_));
-  if (signup_ == Signup::kClosed) CloseSignup(SignupIn(all));
-  if (signup_ == Signup::kMail) SignupIn(all).handler = api::SignupByMail(signups_);
+  if (signup_by_mail_) {
+    SignupIn(all).handler = api::SignupByMail(signups_);
+  } else if (signup_ == Signup::kClosed) {
+    CloseSignup(SignupIn(all));
+  }
   return all;
 }
 

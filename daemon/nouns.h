@@ -21,7 +21,7 @@
 #include "api/pages/page.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
-#include "api/signup/signup.h"
+#include "api/signup/signup_pages.h"
 #include "api/vaults/vaults.h"
 #include "daemon/config.h"
 
@@ -64,6 +64,7 @@ class Nouns {
 
   const std::string public_url_;
   const Signup signup_;
+  const bool signup_by_mail_;  // of everybody, or of the invited
   const Clock& clock_;
   api::Health health_;
   const api::TokenIssuer tokens_;
@@ -72,6 +73,7 @@ class Nouns {
   api::ApiKeys api_keys_;
   api::Agents agents_;
   api::Signups signups_;
+  api::SignupPages signup_pages_;
   api::Org org_;
   api::Refresh refresh_;
   api::Device device_;

@@ -14,7 +14,7 @@ constexpr Statement kInsertUser = {
     "auth_insert_user",
     "INSERT INTO users (org_id, id, email, display_name, role, auth_method, password_hash,"
     "                   email_verified, tokens_valid_from, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, 'email', $6, $7, $8, $9)"};
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
 
 // Without an organisation: who logs in has only an address.
 constexpr Statement kFindByEmail = {
@@ -102,8 +102,8 @@ schema::Connection::Call InsertOrg(const OrgId& org, std::string_view name, Time
 
 schema::Connection::Call InsertUser(const NewUser& user) {
   return {kInsertUser,
-          {user.org, user.id, user.email, user.display_name, Name(user.role), user.password_hash,
-           user.email_verified, user.tokens_valid_from, user.created_at}};
+          {user.org, user.id, user.email, user.display_name, Name(user.role), user.auth_method,
+           user.password_hash, user.email_verified, user.tokens_valid_from, user.created_at}};
 }
 
 Result<std::optional<Credentials>> FindByEmail(schema::Connection& connection, std::string_view email) {

@@ -18,7 +18,8 @@ struct NewUser {
   std::string email;
   std::string display_name;
   Role role = Role::kOwner;
-  std::string password_hash;
+  std::string_view auth_method = "email";
+  std::optional<std::string> password_hash;
   bool email_verified = false;
   Time tokens_valid_from{};
   Time created_at{};

@@ -12,6 +12,7 @@ using http::Method;
 using http::Response;
 
 constexpr int kRefused = 403;
+constexpr pages::Template kBeginAgain = "<p><a href=\"/device\">Begin again</a></p>\n";
 constexpr std::string_view kUnknownCode =
     "No login waits under this code. Look at it again, or begin anew on the device.";
 constexpr std::string_view kDecidedCode = "This login is decided already. Begin anew on the device.";
@@ -51,23 +52,13 @@ Result<Response> DevicePages::Show(Context& context) {
   return page;
 }
 
-Result<DevicePages::Visit> DevicePages::Enter(Context& context) {
-  TRY(auto form, pages::Form::Parse(context.request));
-  auto cookie = pages::CheckSender(context.request, form);
-  if (!cookie) {
-    context.audit.AddDetail("reason", cookie.error().cause);
-    return std::move(cookie).as_failure();
-  }
-  return Visit{std::move(form), std::move(cookie).value(), std::nullopt};
-}
-
 Result<Permit> DevicePages::AdmitSignIn(Context& context) {
-  TRY(const auto visit, Enter(context));
+  TRY(const auto visit, pages::Enter(context));
   return parts_.auth.AdmitLogin(LoginOf(visit.form), context.request.client.Group(), context.audit);
 }
 
 Result<Response> DevicePages::SignIn(Context& context) {
-  TRY(const auto visit, Enter(context));
+  TRY(const auto visit, pages::Enter(context));
   const std::string code = CodeIn(visit.form.Text("user_code"));
   const std::string form_token = pages::FormToken(visit.cookie);
   auto answer = parts_.auth.Login(LoginOf(visit.form), context.permit, context.audit);
@@ -83,7 +74,7 @@ Result<Response> DevicePages::SignIn(Context& context) {
 }
 
 Result<Response> DevicePages::SecondFactor(Context& context) {
-  TRY(const auto visit, Enter(context));
+  TRY(const auto visit, pages::Enter(context));
   const std::string code = CodeIn(visit.form.Text("user_code"));
   const std::string form_token = pages::FormToken(visit.cookie);
   const MfaVerifyRequest request{SecretBytes(visit.form.Text("mfa_token")),
@@ -118,7 +109,7 @@ Status DevicePages::CheckAddress(const pages::Session& session, Context& context
 }
 
 Result<Response> DevicePages::Check(Context& context) {
-  TRY(auto visit, Enter(context));
+  TRY(auto visit, pages::Enter(context));
   const std::string form_token = pages::FormToken(visit.cookie);
   const std::string_view typed = visit.form.Text("user_code");
   TRY(const auto session, parts_.sessions.Find(visit.cookie.Clone()));
@@ -139,7 +130,7 @@ Result<Response> DevicePages::Check(Context& context) {
 
 Result<Response> DevicePages::Decide(Context& context) {
   const Time asked_at = parts_.clock.Now();  // before the session is read
-  TRY(auto visit, Enter(context));
+  TRY(auto visit, pages::Enter(context));
   const std::string form_token = pages::FormToken(visit.cookie);
   const std::string code = CodeIn(visit.form.Text("user_code"));
   TRY(const auto session, parts_.sessions.Find(visit.cookie.Clone()));
@@ -180,7 +171,7 @@ std::vector<Route> DevicePageRoutes(DevicePages& pages) {
                  .operation_id = operation,
                  .auth = AuthKind::kNone,
                  .handler = bind(&DevicePages::Show),
-                 .refusal = pages::Refusal};
+                 .refusal = pages::RefusalWith(kBeginAgain)};
   };
   const auto sent_to = [&](const char* pattern, const char* operation, const char* action, RunsOn runs_on,
                            Result<Response> (DevicePages::*step)(Context&)) {
@@ -192,7 +183,7 @@ std::vector<Route> DevicePageRoutes(DevicePages& pages) {
                  .runs_on = runs_on,
                  .max_body = pages::kMaxFormBytes,
                  .handler = bind(step),
-                 .refusal = pages::Refusal};
+                 .refusal = pages::RefusalWith(kBeginAgain)};
   };
   // As with a login: a failure until it has succeeded.
   Route sign_in =

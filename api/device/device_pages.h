@@ -7,7 +7,6 @@
 // or deny. The sign-in is spent by the decision. A link can fill in the code and nothing else: no page acts
 // on a GET, and none sends the browser to a place that a request names.
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -42,13 +41,6 @@ class DevicePages {
   Result<http::Response> Decide(Context& context);
 
  private:
-  // A form that one of our pages sent, from a browser where somebody is signed in.
-  struct Visit {
-    pages::Form form;
-    SecretBytes cookie;
-    std::optional<pages::Session> session;
-  };
-  Result<Visit> Enter(Context& context);
   Result<http::Response> SignedIn(const AccessToken& token, std::string_view user_code);
   // kForbidden if the IP rules of the person's organisation keep this client out.
   Status CheckAddress(const pages::Session& session, Context& context);

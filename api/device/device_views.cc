@@ -6,19 +6,16 @@ namespace claviger::api::device_views {
 namespace {
 
 using pages::Fill;
+using pages::FormTokenInput;
 using pages::Html;
 using pages::Page;
 using pages::Problem;
 using pages::Template;
 
-Html FormToken(const Frame& frame) {
-  return Fill("<input type=\"hidden\" name=\"form_token\" value=\"{}\">\n", {frame.form_token});
-}
-
 // The code travels with each form, so that none is kept here before somebody has signed in.
 Html Carried(const Frame& frame) {
   return Fill("{}<input type=\"hidden\" name=\"user_code\" value=\"{}\">\n",
-              {FormToken(frame), frame.user_code});
+              {FormTokenInput(frame.form_token), frame.user_code});
 }
 
 // Password and second factor are asked for alike. `begin` ends with the tag that opens the form.
@@ -80,7 +77,7 @@ http::Response EnterCode(const Frame& frame, std::string_view email) {
                    "required maxlength=\"64\" autofocus value=\"{}\">\n"
                    "<button type=\"submit\">Continue</button>\n"
                    "</form>\n",
-                   {Problem(frame.problem), email, FormToken(frame), frame.user_code}));
+                   {Problem(frame.problem), email, FormTokenInput(frame.form_token), frame.user_code}));
 }
 
 http::Response Confirm(const Frame& frame, std::string_view email, const device_store::Asking& asking) {

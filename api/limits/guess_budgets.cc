@@ -27,6 +27,10 @@ const char* Name(Guess kind) {
       return "recovery";
     case Guess::kUserCode:
       return "user_code";
+    case Guess::kMailCode:
+      return "mail_code";
+    case Guess::kInvite:
+      return "invite";
   }
   return "unknown";
 }
@@ -44,6 +48,9 @@ GuessLimits LimitsOf(Guess kind, GuessLimits limits) {
     case Guess::kRecovery:  // 50 bits: what others use up never keeps the owner out
       limits.per_account = 0;
       limits.in_all = 0;
+      break;
+    case Guess::kInvite:
+      limits.per_account = limits.invitations;
       break;
     default:
       break;

@@ -36,12 +36,14 @@ enum class Guess : uint8_t {
   kTotp,
   kRecovery,  // a recovery code
   kUserCode,  // of a device login
+  kMailCode,  // of a mail that proves an address
+  kInvite,    // a mail to anybody, and whether there is such an account; every one counts
 };
 
 struct Guesser {
   std::string address;  // ClientAddress::Group; empty: not limited by address
-  // The account's one canonical name, its normalised e-mail address, whether or not it exists; empty: not
-  // limited by account.
+  // The account's one canonical name, its normalised e-mail address, whether or not it exists; of who invites
+  // the organisation's id; empty: not limited by account.
   std::string account;
 };
 
@@ -51,6 +53,7 @@ struct GuessLimits {
   uint32_t per_account = 0;
   uint32_t per_familiar = 0;  // of one account from one address that it knows
   uint32_t in_all = 0;
+  uint32_t invitations = 0;  // of one organisation, in place of per_account
   std::chrono::milliseconds window{std::chrono::hours{1}};
   uint32_t familiar_days = 0;  // since the last success; 0: no address is familiar
 };

@@ -29,4 +29,8 @@ Result<bool> Mail::Post(schema::Connection& connection, const std::optional<Prep
   return mail_store::Insert(connection, mail->id, mail->recipient, mail->sealed, mail->now, kMaxWaiting);
 }
 
+Result<bool> Mail::HasRoom(schema::Connection& connection) {
+  return mail_store::HasRoom(connection, kMaxWaiting);
+}
+
 }  // namespace claviger::api

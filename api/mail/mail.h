@@ -47,6 +47,8 @@ class Mail {
   Result<std::optional<Prepared>> Prepare(std::string_view recipient, const MailText& text);
   // In the transaction of the change. False if too much mail waits already.
   Result<bool> Post(schema::Connection& connection, const std::optional<Prepared>& mail);
+  // What Post would say: for whoever must not be told by it that nothing was posted.
+  Result<bool> HasRoom(schema::Connection& connection);
 
  private:
   const MailConfig config_;

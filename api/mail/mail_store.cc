@@ -10,6 +10,10 @@ constexpr Statement kInsert = {
     "INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at) SELECT $1, $2, $3, $4, $4"
     " WHERE (SELECT count(*) FROM (SELECT FROM outbox WHERE refused_at IS NULL LIMIT $5) waiting) < $5"};
 
+constexpr Statement kHasRoom = {
+    "mail_has_room",
+    "SELECT count(*) < $1 FROM (SELECT FROM outbox WHERE refused_at IS NULL LIMIT $1) waiting", true};
+
 constexpr Statement kLockNext = {"mail_lock_next",
                                  "SELECT id, recipient, sealed, attempts, created_at FROM outbox"
                                  " WHERE refused_at IS NULL AND next_attempt_at <= $1"
@@ -36,6 +40,11 @@ Result<bool> Insert(schema::Connection& connection, const MailId& id, std::strin
                     ByteView sealed, Time now, int64_t limit) {
   TRY(const auto rows, connection.Run(kInsert, {id, recipient, sealed, now, limit}));
   return rows.affected() == 1;
+}
+
+Result<bool> HasRoom(schema::Connection& connection, int64_t limit) {
+  TRY(const auto rows, connection.Run(kHasRoom, {limit}));
+  return rows.Bool(0, 0);
 }
 
 Result<std::optional<Waiting>> LockNext(schema::Connection& connection, Time now) {

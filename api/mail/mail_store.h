@@ -13,6 +13,7 @@ namespace claviger::api::mail_store {
 // False if `limit` mails wait already.
 Result<bool> Insert(schema::Connection& connection, const MailId& id, std::string_view recipient,
                     ByteView sealed, Time now, int64_t limit);
+Result<bool> HasRoom(schema::Connection& connection, int64_t limit);
 
 struct Waiting {
   MailId id;

@@ -27,18 +27,22 @@ MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, cons
                       "asked for an account with this address at\n"
                       "{}\n"
                       "\n"
-                      "If it was you, run within 24 hours\n"
+                      "If it was you, open this page within 24 hours\n"
+                      "\n"
+                      "    {}/verify-email\n"
+                      "\n"
+                      "or run\n"
                       "\n"
                       "    claviger --url {} verify-email\n"
                       "\n"
-                      "and give it this code:\n"
+                      "and enter this code there:\n"
                       "\n"
                       "    {}\n"
                       "\n"
                       "{}"
                       "If it was not you, do nothing: whoever asked also chose the password, and\n"
                       "without the code there will be no account.\n",
-                      Asker(asker, now), url, url, token.Text(), joins)};
+                      Asker(asker, now), url, url, url, token.Text(), joins)};
 }
 
 MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now) {
@@ -66,15 +70,22 @@ MailText InvitationMail(std::string_view url, std::string_view inviter, std::str
                                          inviter, role, url, url, email)};
 }
 
-MailText WelcomeMail(std::string_view url, std::string_view email) {
+MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter) {
+  const std::string joined = inviter.empty()
+                                 ? ""
+                                 : fmt::format(
+                                       "It is in the organisation of {}, who invited you.\n"
+                                       "If you do not know them, delete it before you use it.\n\n",
+                                       inviter);
   return {"Welcome", fmt::format("Your account {} at\n"
                                  "{}\n"
                                  "is ready.\n"
                                  "\n"
-                                 "A second factor protects it better than the password alone:\n"
+                                 "{}"
+                                 "A second factor protects it further:\n"
                                  "\n"
                                  "    claviger mfa setup\n",
-                                 email, url)};
+                                 email, url, joined)};
 }
 
 MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now) {

@@ -15,7 +15,8 @@ MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, cons
 MailText InvitationMail(std::string_view url, std::string_view inviter, std::string_view email,
                         std::string_view role);
 MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now);
-MailText WelcomeMail(std::string_view url, std::string_view email);
+// `inviter`: whose organisation the account is in, where no mail before has named them; empty otherwise.
+MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter = {});
 MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now);
 
 }  // namespace claviger::api

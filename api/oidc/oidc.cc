@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "api/org/admission.h"
+#include "api/org/org_store.h"
+
 namespace claviger::api {
 namespace {
 
@@ -78,30 +81,42 @@ Result<std::optional<LoginAnswer>> Oidc::LoginOnce(const crypto::IdClaims& claim
 
 Result<std::optional<LoginAnswer>> Oidc::SignUp(const crypto::IdClaims& claims, const std::string& email,
                                                 Time now, AuditDraft& audit) {
-  if (!config_.signup) return Forbidden("This person has no account here, and may not make one");
-  oidc_store::NewAccount account;
-  account.org = OrgId{NewUuidV7(parts_.clock, parts_.random)};
-  account.user = UserId{NewUuidV7(parts_.clock, parts_.random)};
-  account.email = email;
-  const std::string name = DisplayName(claims, email);
-  account.display_name = name;
-  account.created_at = now;
-  account.tokens_valid_from = WholeSecond(now);
-  TRY(auto token, parts_.tokens.Issue(account.org, account.user, now, account.tokens_valid_from));
+  std::optional<org_store::Offer> offer;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(offer, org_store::FindOffer(*lease, email, now));
+  }
+  if (!offer && !config_.signup) return Forbidden("This person has no account here, and may not make one");
+  auth_store::NewUser user;
+  user.org = offer ? offer->org : OrgId{NewUuidV7(parts_.clock, parts_.random)};
+  user.id = UserId{NewUuidV7(parts_.clock, parts_.random)};
+  user.email = email;
+  user.display_name = DisplayName(claims, email);
+  user.auth_method = "google";
+  user.email_verified = true;
+  user.created_at = now;
+  user.tokens_valid_from = WholeSecond(now);
+  TRY(auto token, parts_.tokens.Issue(user.org, user.id, now, user.tokens_valid_from));
+  TRY(const auto welcome,
+      parts_.mail.Prepare(email, WelcomeMail(parts_.mail.url(), email, offer ? offer->inviter : "")));
 
   AuditDraft success = audit;  // a copy, see Auth::Signup
   success.SetAction("auth.signup");
-  success.SetActor("user", account.user.ToString(), account.org);
-  success.SetResource("user", account.user.ToString());
+  success.SetActor("user", user.id.ToString(), user.org);
+  success.SetResource("user", user.id.ToString());
   TRY(auto lease, parts_.pool.Acquire());
-  const auto committed = lease->RunTogether(
-      {auth_store::InsertOrg(account.org, name, now), oidc_store::InsertOwner(account),
-       oidc_store::Bind({config_.rules.issuer, claims.subject}, account.org, account.user, now),
-       parts_.audit.InsertCall(parts_.audit.Finish(success, "success"))});
-  if (!committed.has_value()) {
-    if (committed.error().kind == ErrorKind::kConflict) return std::nullopt;
-    return committed.as_failure();
-  }
+  TRY(auto transaction, lease->Begin());
+  const auto made = [&]() -> Status {
+    TRYV(Admit(*lease, user, offer.has_value(), success));
+    TRYV(lease->Run(oidc_store::Bind({config_.rules.issuer, claims.subject}, user.org, user.id, now)));
+    return Ok();
+  }();
+  if (!made && made.error().kind == ErrorKind::kConflict) return std::nullopt;
+  TRYV(made);
+  TRY(const bool posted, parts_.mail.Post(*lease, welcome));
+  if (!posted) success.AddDetail("mail", "outbox full");
+  TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));
+  TRYV(transaction.Commit());
   audit.MarkCommitted();
   return LoginAnswer(std::move(token));
 }

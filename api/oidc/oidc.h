@@ -5,9 +5,9 @@
 // person, `sub`: that, with the issuer, is whose account opens, never the address, which may pass to somebody
 // else. The first sign-in binds the two, one person of a provider to an account. If an account has the
 // (verified) address of the token already, it is bound if its own address was verified here too; otherwise
-// whoever made it may not be the owner of the address, and sign-in is refused. If there is none, one is made,
-// in an organisation of its own, if the configuration lets the provider do so. An account made so has no
-// password.
+// whoever made it may not be the owner of the address, and sign-in is refused. If there is none, one is made:
+// in the organisation that invited the address (api/org/org.h), which a mail then names; else in one of its
+// own, if the configuration lets the provider do so. An account made so has no password.
 //
 // A second factor enabled here is asked for as after a password.
 
@@ -17,6 +17,7 @@
 
 #include "api/audit/audit_log.h"
 #include "api/auth/auth.h"
+#include "api/mail/mail.h"
 #include "api/oidc/oidc_store.h"
 #include "api/oidc/provider_keys.h"
 #include "api/routes.h"
@@ -26,7 +27,7 @@ namespace claviger::api {
 
 struct OidcConfig {
   crypto::IdTokenRules rules;              // an empty issuer: not configured
-  bool signup = false;                     // whom nobody knows may make an account
+  bool signup = false;                     // who is not invited may make an account, too
   std::vector<std::string> email_domains;  // lower case; whose addresses may make or bind one; empty: all
 };
 
@@ -37,6 +38,7 @@ class Oidc {
     ProviderKeys& keys;
     const TokenIssuer& tokens;
     const LoginFinisher& finisher;
+    Mail& mail;
     const AuditLog& audit;
     const Clock& clock;
     Random& random;

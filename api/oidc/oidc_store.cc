@@ -19,12 +19,6 @@ constexpr Statement kFind = {
     " LIMIT 1",
     true};
 
-constexpr Statement kInsertOwner = {
-    "oidc_insert_owner",
-    "INSERT INTO users (org_id, id, email, display_name, role, auth_method, email_verified,"
-    "                   tokens_valid_from, created_at)"
-    " VALUES ($1, $2, $3, $4, 'owner', 'google', true, $5, $6)"};
-
 constexpr Statement kBind = {
     "oidc_bind",
     "INSERT INTO identities (issuer, subject, org_id, user_id, created_at) VALUES ($1, $2, $3, $4, $5)"};
@@ -47,12 +41,6 @@ Result<std::optional<Account>> Find(schema::Connection& connection, const Identi
   account.email_verified = rows.Bool(0, 4);
   account.bound_to_other = rows.Bool(0, 5);
   return account;
-}
-
-schema::Connection::Call InsertOwner(const NewAccount& account) {
-  return {kInsertOwner,
-          {account.org, account.user, account.email, account.display_name, account.tokens_valid_from,
-           account.created_at}};
 }
 
 schema::Connection::Call Bind(const Identity& identity, const OrgId& org, const UserId& user, Time now) {

@@ -1,5 +1,5 @@
 #pragma once
-// Every SQL statement on identities, and those on orgs and users that sign-in at a provider needs.
+// Every SQL statement on identities, and those on users that sign-in at a provider needs.
 
 #include <optional>
 #include <string>
@@ -29,16 +29,6 @@ struct Account {
 Result<std::optional<Account>> Find(schema::Connection& connection, const Identity& identity,
                                     std::string_view email);
 
-struct NewAccount {
-  OrgId org;
-  UserId user;
-  std::string_view email;
-  std::string_view display_name;
-  Time created_at{};
-  Time tokens_valid_from{};
-};
-// An owner without a password. A taken address is a unique violation.
-schema::Connection::Call InsertOwner(const NewAccount& account);
 // A bound identity is a unique violation.
 schema::Connection::Call Bind(const Identity& identity, const OrgId& org, const UserId& user, Time now);
 

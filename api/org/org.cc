@@ -70,6 +70,7 @@ Status Org::Invite(const Principal& principal, const InviteMemberRequest& reques
   const Role role = ParseRole(request.role).value_or(Role::kOwner);
   if (!Reaches(principal.role, role)) return InsufficientPermissions();
   if (!signup_by_mail_) return Invalid("Invitations need signup by mail, which this server does not have");
+  TRYV(parts_.guesses.Take(Guess::kInvite, {{}, principal.org.ToString()}, audit));
   const UserId inviter{principal.id};
   std::optional<auth_store::Credentials> account;
   std::optional<Profile> profile;

@@ -9,8 +9,9 @@
 // The life of an invitation: it is a row and a mail that tells how to sign up, no secret. Whoever signs up
 // with that address and proves it by the code that is then mailed (api/signup/signup.h) joins instead of
 // founding an organisation, with the role offered. That second mail names the inviter; nobody joins an
-// organisation that it did not name. An invitation is open for a week, and goes with the inviter or a change
-// of the inviter's role. Where signup is not by mail nothing could prove an address, so there are none.
+// organisation that it did not name. Whoever signs in at an OpenID provider that vouches for the address
+// joins likewise (api/oidc/oidc.h). An invitation is open for a week, and goes with the inviter or a change
+// of the inviter's role. Where nobody can sign up by mail nothing could prove an address, so there are none.
 //
 // Removing somebody deletes their account, and with it their keys and second factor, on every node within a
 // second. Their vaults stay with the organisation.
@@ -21,6 +22,7 @@
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
 #include "api/http/page.h"
+#include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/org/org_store.h"
 #include "api/org/org_wire.h"
@@ -38,6 +40,7 @@ class Org {
     Authenticator& authenticator;
     Mail& mail;
     const AuditLog& audit;
+    GuessBudgets& guesses;
     const Clock& clock;
   };
   // `signup_by_mail`: whether an invitation could be accepted.
@@ -47,7 +50,8 @@ class Org {
   Result<http::Page<Member>> List(const Principal& principal, const std::optional<UserId>& after,
                                   int64_t limit);
   // Again for the same address: replaces the invitation, and mails at most every ten minutes. kConflict if
-  // the address has an account or too many invitations are open; kInvalid where signup is not by mail.
+  // the address has an account or too many invitations are open; kInvalid where nobody signs up by mail;
+  // kTooMany when the organisation's invitations are used up for now.
   Status Invite(const Principal& principal, const InviteMemberRequest& request, AuditDraft& audit);
   // kNotFound if there is no such member, kForbidden for what the caller's role does not reach, kInvalid for
   // the last owner.

@@ -52,6 +52,12 @@ bool IsForm(std::string_view type) {
 
 }  // namespace
 
+std::string_view TrimSpaces(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
 Result<Form> Form::Parse(const http::Request& request) {
   if (!IsForm(request.Header("content-type").value_or(""))) return Invalid("The request is not a form");
   return ParseBody(request.body);

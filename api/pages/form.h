@@ -16,6 +16,9 @@ inline constexpr size_t kMaxFormBytes = 8 * 1024;
 inline constexpr size_t kMaxFields = 16;
 inline constexpr size_t kMaxFieldBytes = 2048;  // of a value, decoded
 
+// The text without spaces around it.
+std::string_view TrimSpaces(std::string_view text);
+
 class Form {
  public:
   // kInvalid if the body is of another type, and as ParseBody.

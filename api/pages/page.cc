@@ -50,15 +50,20 @@ Html Problem(std::string_view sentence) {
   return Fill("<p role=\"alert\" class=\"problem\"><strong>Error:</strong> {}</p>\n", {sentence});
 }
 
-http::Response Refusal(const Error& error) {
-  const http::Response problem = http::Problem(error);
-  http::Response page =
-      Page(problem.status, "This did not work",
-           Fill("{}<p><a href=\"/device\">Begin again</a></p>\n", {Problem(error.detail + ".")}));
-  for (const auto& header : problem.headers) {
-    if (header.first == "Retry-After") page.headers.push_back(header);
-  }
-  return page;
+Html FormTokenInput(std::string_view form_token) {
+  return Fill("<input type=\"hidden\" name=\"form_token\" value=\"{}\">\n", {form_token});
+}
+
+api::Refusal RefusalWith(const Template& way_back) {
+  return [way_back](const Error& error) {
+    const http::Response problem = http::Problem(error);
+    http::Response page = Page(problem.status, "This did not work",
+                               Fill("{}{}", {Problem(error.detail + "."), Fill(way_back, {})}));
+    for (const auto& header : problem.headers) {
+      if (header.first == "Retry-After") page.headers.push_back(header);
+    }
+    return page;
+  };
 }
 
 std::vector<Route> PageRoutes() {

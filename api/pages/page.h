@@ -17,8 +17,12 @@ http::Response Page(int status, const Template& title, const Html& body);
 // For forms that are shown again: what was wrong, announced at once by screen readers. Empty without a text.
 Html Problem(std::string_view sentence);
 
-// A refusal as a page, for Route::refusal. Its status is that of the problem body, and so is its Retry-After.
-http::Response Refusal(const Error& error);
+// What every form carries, see visitor.h.
+Html FormTokenInput(std::string_view form_token);
+
+// Refusals as pages, for Route::refusal. Their status is that of the problem body, and so is their
+// Retry-After. `way_back`: a paragraph with a link.
+api::Refusal RefusalWith(const Template& way_back);
 
 // getPageStyle.
 std::vector<Route> PageRoutes();

@@ -19,12 +19,6 @@ Error NotOurs(std::string cause) {
   return MakeError(ErrorKind::kForbidden, "The page is no longer valid", std::move(cause));
 }
 
-std::string_view TrimSpaces(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 // Pages send no referrer, so a browser may call even their own origin "null".
 bool IsOwnOrigin(const http::Request& request, std::string_view origin) {
   if (origin == "null") return true;
@@ -85,6 +79,16 @@ Result<SecretBytes> CheckSender(const http::Request& request, const Form& form) 
     return NotOurs("the form's token is wrong");
   }
   return *std::move(cookie);
+}
+
+Result<Visit> Enter(Context& context) {
+  TRY(auto form, Form::Parse(context.request));
+  auto cookie = CheckSender(context.request, form);
+  if (!cookie) {
+    context.audit.AddDetail("reason", cookie.error().cause);
+    return std::move(cookie).as_failure();
+  }
+  return Visit{std::move(form), std::move(cookie).value()};
 }
 
 }  // namespace claviger::api::pages

@@ -11,6 +11,7 @@
 
 #include "api/http/message.h"
 #include "api/pages/form.h"
+#include "api/routes.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "base/secret_bytes.h"
@@ -31,5 +32,13 @@ std::string FormToken(const SecretBytes& cookie);
 // The cookie, if one of our pages sent this form from this browser; else kForbidden. Browsers that say from
 // where a request comes (Sec-Fetch-Site, Origin) are held to it besides.
 Result<SecretBytes> CheckSender(const http::Request& request, const Form& form);
+
+// The form of a request, from the browser to which one of our pages showed it.
+struct Visit {
+  Form form;
+  SecretBytes cookie;
+};
+// As Form::Parse and CheckSender; the record tells why a sender was refused.
+Result<Visit> Enter(Context& context);
 
 }  // namespace claviger::api::pages

@@ -1,6 +1,7 @@
 #include "api/signup/signup.h"
 
 #include "api/auth/auth_store.h"
+#include "api/org/admission.h"
 #include "api/org/org_store.h"
 #include "api/signup/signup_store.h"
 #include "crypto/credential.h"
@@ -50,13 +51,18 @@ Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& cli
   TRY(const bool room, signup_store::HasRoom(*lease, kMaxPending));
   if (!room) return Unavailable("too many signups are pending");
   TRY(const bool put, signup_store::Put(*lease, pending, mac, now, now + kLifetime, kMailsPerHour));
+  const bool kept_out = config_.invited_only && !offer;
   if (put) {
-    TRY(const bool posted, parts_.mail.Post(*lease, mail));
+    // A full outbox must not tell who is invited.
+    TRY(const bool posted, kept_out ? parts_.mail.HasRoom(*lease) : parts_.mail.Post(*lease, mail));
     if (!posted) return Unavailable("the outbox is full");
-  } else {
+  }
+  if (kept_out) {
+    audit.AddDetail("reason", "not invited");
+  } else if (!put) {
     audit.AddDetail("reason", "too many mails");
   }
-  TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, put ? "success" : "denied")));
+  TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, put && !kept_out ? "success" : "denied")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
   return Ok();
@@ -80,30 +86,18 @@ Result<auth_store::NewUser> Signups::NewUserOf(const signup_store::Pending& pend
   return user;
 }
 
-Status Signups::Admit(schema::Connection& connection, const signup_store::Pending& pending,
-                      auth_store::NewUser user, AuditDraft& audit) {
-  // As everybody who changes invitations: the organisation is locked before them.
-  if (user.org == pending.invited_to) {
-    TRYV(auth_store::LockMembers(connection, user.org));
-  }
-  // Invitations are for addresses without an account: this one's go, whichever organisation it joins.
-  TRY(const auto role, org_store::Accept(connection, user.org, user.email, user.created_at));
-  if (user.org == pending.invited_to) {
-    if (!role) return Unavailable("the invitation was withdrawn meanwhile");
-    user.role = *role;
-    audit.AddDetail("joined_as", Name(*role));
-  } else {
-    TRYV(connection.Run(auth_store::InsertOrg(user.org, user.display_name, user.created_at)));
-  }
-  const auto inserted = connection.Run(auth_store::InsertUser(user));
-  if (inserted.has_value()) return Ok();
-  if (inserted.error().kind == ErrorKind::kConflict) return DeadToken(audit, "the address has an account");
-  return inserted.as_failure();
+Result<Signups::Verified> Signups::Verify(std::string_view token, const std::string& client,
+                                          AuditDraft& audit) {
+  // What can be no code tells nothing, and costs no guess.
+  if (!crypto::HasCredentialForm(kTokenPrefix, token)) return DeadToken(audit, "malformed token");
+  TRY(const auto permit, parts_.guesses.Take(Guess::kMailCode, {client, {}}, audit));
+  auto verified = MakeAccount(token, audit);
+  parts_.guesses.Settle(permit, verified);
+  return verified;
 }
 
-Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit) {
-  if (!crypto::HasCredentialForm(kTokenPrefix, token.Text())) return DeadToken(audit, "malformed token");
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
+Result<Signups::Verified> Signups::MakeAccount(std::string_view token, AuditDraft& audit) {
+  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token));
   const Time now = parts_.clock.Now();
   std::optional<signup_store::Pending> pending;
   {
@@ -112,6 +106,8 @@ Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit)
   }
   if (!pending) return DeadToken(audit, "unknown or expired token");
   TRY(const auto user, NewUserOf(*pending, now));
+  const bool invited = user.org == pending->invited_to;
+  if (config_.invited_only && !invited) return DeadToken(audit, "not invited, or not any more");
   TRY(auto first_token, parts_.tokens.Issue(user.org, user.id, now, user.tokens_valid_from));
   TRY(const auto welcome, parts_.mail.Prepare(user.email, WelcomeMail(parts_.mail.url(), user.email)));
 
@@ -122,13 +118,17 @@ Result<AccessToken> Signups::Verify(const SecretBytes& token, AuditDraft& audit)
   TRY(auto transaction, lease->Begin());
   TRY(const bool taken, signup_store::Take(*lease, mac, now));
   if (!taken) return DeadToken(audit, "token used meanwhile");
-  TRYV(Admit(*lease, *pending, user, success));
+  const auto admitted = Admit(*lease, user, invited, success);
+  if (!admitted && admitted.error().kind == ErrorKind::kConflict) {
+    return DeadToken(audit, "the address has an account");
+  }
+  TRYV(admitted);
   TRY(const bool posted, parts_.mail.Post(*lease, welcome));
   if (!posted) success.AddDetail("mail", "outbox full");
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
-  return first_token;
+  return Verified{user.email, std::move(first_token)};
 }
 
 }  // namespace claviger::api

@@ -9,6 +9,10 @@
 // ends in one hash, one row and one mail. To an address that has an account the mail says so, and the row's
 // token is sent to nobody. An address that was invited (api/org/org.h) joins the organisation that invited it
 // in place of founding one; the mail says whose.
+//
+// Where signup is for the invited only, nothing of that changes for whoever asks: the answer still is the
+// same for all, and the row is made. But only an address with an open invitation gets a mail, and its token
+// is good for nothing else.
 
 #include <vector>
 
@@ -16,6 +20,7 @@
 #include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
 #include "api/auth/token_issuer.h"
+#include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/routes.h"
 #include "api/signup/signup_store.h"
@@ -29,6 +34,7 @@ namespace claviger::api {
 struct SignupConfig {
   crypto::Argon2Cost argon2;
   crypto::PasswordRules password_rules;
+  bool invited_only = false;
 };
 
 class Signups {
@@ -42,21 +48,29 @@ class Signups {
     Mail& mail;
     const TokenIssuer& tokens;
     const AuditLog& audit;
+    GuessBudgets& guesses;
     const Clock& clock;
     Random& random;
   };
   Signups(SignupConfig config, const Parts& parts) : config_(config), parts_(parts) {}
 
-  // kInvalid for a weak password, kUnavailable if too many signups or mails wait.
+  bool invited_only() const { return config_.invited_only; }
+
+  // kInvalid for a weak password, kUnavailable if too many signups or mails wait. Its guess was charged by
+  // Auth::AdmitSignup, and is not given back: it has sent a mail to whatever address it named.
   Status Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit);
-  // The account's first token. kInvalid for a token that is unknown, used or expired.
-  Result<AccessToken> Verify(const SecretBytes& token, AuditDraft& audit);
+  struct Verified {
+    std::string email;
+    AccessToken first_token;
+  };
+  // `client`: ClientAddress::Group. kInvalid for a token that is unknown, used or expired; kTooMany after too
+  // many of these.
+  Result<Verified> Verify(std::string_view token, const std::string& client, AuditDraft& audit);
 
  private:
+  Result<Verified> MakeAccount(std::string_view token, AuditDraft& audit);
   // In the organisation that its mail named, if the invitation is still open, or in one of its own.
   Result<auth_store::NewUser> NewUserOf(const signup_store::Pending& pending, Time now);
-  Status Admit(schema::Connection& connection, const signup_store::Pending& pending, auth_store::NewUser user,
-               AuditDraft& audit);
 
   const SignupConfig config_;
   const Parts parts_;

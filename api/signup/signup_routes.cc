@@ -11,13 +11,13 @@ using http::Response;
 Result<Response> Ask(Signups& signups, Context& context) {
   TRY(const auto request, DecodeSignup(context.request.body));
   TRYV(signups.Ask(request, context.request.client, context.audit));
-  return Response::Json(200, DumpJson(EncodeSignupAsked(request.email)));
+  return Response::Json(200, DumpJson(EncodeSignupAsked(request.email, signups.invited_only())));
 }
 
 Result<Response> VerifyEmail(Signups& signups, Context& context) {
   TRY(const auto token, DecodeVerifyEmail(context.request.body));
-  TRY(const auto first_token, signups.Verify(token, context.audit));
-  return Response::Json(200, DumpJson(EncodeAccessToken(first_token)));
+  TRY(const auto verified, signups.Verify(token.Text(), context.request.client.Group(), context.audit));
+  return Response::Json(200, DumpJson(EncodeAccessToken(verified.first_token)));
 }
 
 }  // namespace

@@ -19,8 +19,10 @@ Result<SecretBytes> DecodeVerifyEmail(std::string_view body) {
 
 SecretBytes EncodeVerifyEmail(const SecretBytes& token) { return DumpSecret({{"token", token.Text()}}); }
 
-Json EncodeSignupAsked(std::string_view email) {
-  return {{"email", email}, {"message", "Look into your mail: it says how to go on"}};
+Json EncodeSignupAsked(std::string_view email, bool invited_only) {
+  return {{"email", email},
+          {"message", invited_only ? "Signup is for the invited: if you are, a mail says how to go on"
+                                   : "Look into your mail: it says how to go on"}};
 }
 
 }  // namespace claviger::api

@@ -14,7 +14,7 @@ namespace claviger::api {
 Result<SecretBytes> DecodeVerifyEmail(std::string_view body);
 SecretBytes EncodeVerifyEmail(const SecretBytes& token);
 
-// The same for every address.
-Json EncodeSignupAsked(std::string_view email);
+// The same for every address of a server.
+Json EncodeSignupAsked(std::string_view email, bool invited_only);
 
 }  // namespace claviger::api

@@ -5,38 +5,17 @@ import os
 import re
 import ssl
 import threading
-from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains
+from screen import await_heading, become_a_phone, become_dark, fill, heading, inspect, keys, look, press
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from support import wait
 from support.device import Login
 from support.totp import Factor
 from terminal import Terminal
 
 CODE = re.compile(rb"\b([BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4})\b")
 EVIL = "\"><script>document.title='x'</script><img src=x onerror=alert(1)>"[:64]
-
-
-def heading(browser):
-    # In one step: the element may belong to a page that is just going.
-    return browser.execute_script("return document.querySelector('h1')?.textContent")
-
-
-def await_heading(browser, text):
-    wait.until(lambda: heading(browser) == text, f"the page {text!r}; it is {heading(browser)!r}", 30)
-
-
-def fill(browser, name, text):
-    field = browser.find_element(By.NAME, name)
-    field.clear()
-    field.send_keys(text)
-
-
-def press(browser, text):
-    browser.find_element(By.XPATH, f"//button[text()='{text}']").click()
 
 
 def sign_in(browser, account, factor=None):
@@ -92,20 +71,16 @@ def test_a_denial_reaches_the_command_line(browser, stranger, account):
 def test_keys_alone_are_enough(browser, api, daemon, account):
     """Tab, space and return, beginning where the page puts the focus; nothing is clicked."""
     login = Login(api, daemon)
-
-    def keys(*presses):
-        ActionChains(browser).send_keys(*presses).perform()
-
     browser.get(f"{daemon.base_url}/device")
-    keys(account.email, Keys.TAB, account.password, Keys.TAB, Keys.RETURN)
+    keys(browser, account.email, Keys.TAB, account.password, Keys.TAB, Keys.RETURN)
     await_heading(browser, "Enter the code")
-    keys(login.user_code, Keys.RETURN)
+    keys(browser, login.user_code, Keys.RETURN)
     await_heading(browser, "Let this device log in?")
-    keys(Keys.TAB, Keys.SPACE, Keys.TAB)
+    keys(browser, Keys.TAB, Keys.SPACE, Keys.TAB)
     focused = browser.switch_to.active_element
     assert focused.text == "Approve"
     assert focused.value_of_css_property("outline-style") == "solid", "the focus is to be seen"
-    keys(Keys.RETURN)
+    keys(browser, Keys.RETURN)
     await_heading(browser, "The device may log in")
     assert "access_token" in login.poll()
 
@@ -124,17 +99,7 @@ def test_return_without_the_tick_approves_nothing(browser, api, daemon, account)
 def test_errors_are_announced_and_everything_has_a_name(browser, api, daemon, account):
     login = Login(api, daemon)
     browser.get(f"{daemon.base_url}/device?code={login.user_code}")
-
-    def inspect():
-        assert browser.find_element(By.TAG_NAME, "html").get_attribute("lang") == "en"
-        assert len(browser.find_elements(By.TAG_NAME, "h1")) == 1
-        for element in browser.find_elements(By.CSS_SELECTOR, "input:not([type=hidden]), button"):
-            assert element.accessible_name, element.get_attribute("outerHTML")
-            box = element.rect if element.get_attribute("type") != "checkbox" else \
-                element.find_element(By.XPATH, "..").rect
-            assert box["height"] >= 44, element.get_attribute("outerHTML")
-
-    inspect()
+    inspect(browser)
     fill(browser, "email", account.email)
     fill(browser, "password", "Wrong-Password-1!")
     browser.expected_console += 1  # the refusal itself: a browser notes every 403
@@ -142,13 +107,13 @@ def test_errors_are_announced_and_everything_has_a_name(browser, api, daemon, ac
     alert = browser.find_element(By.CSS_SELECTOR, "[role=alert]")
     assert (alert.aria_role, alert.text) == ("alert", "Error: Wrong e-mail address or password.")
     assert browser.title.startswith("Error: ")
-    inspect()
+    inspect(browser)
     assert browser.find_element(By.NAME, "email").get_attribute("value") == account.email
     sign_in(browser, account)
-    inspect()
+    inspect(browser)
     press(browser, "Continue")
     await_heading(browser, "Let this device log in?")
-    inspect()
+    inspect(browser)
 
 
 def test_what_a_device_says_of_itself_does_nothing(browser, api, daemon, account):
@@ -216,24 +181,16 @@ def test_another_origin_cannot_send_a_form_nor_show_the_page_in_a_frame(browser,
 
 
 def test_it_fits_a_phone(browser, api, daemon, account, tmp_path):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                            {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True})
-    pictures = Path(os.environ.get("CLAVIGER_SCREENSHOTS", tmp_path))
+    become_a_phone(browser)
     login = Login(api, daemon, device_name="x" * 64)
-
-    def look(name):
-        browser.save_screenshot(str(pictures / f"{name}.png"))
-        wide = browser.execute_script("return document.documentElement.scrollWidth")
-        assert wide <= 360, f"{name} is {wide} wide"
-
     browser.get(f"{daemon.base_url}/device?code={login.user_code}")
-    look("sign-in")
+    look(browser, "sign-in", tmp_path)
     sign_in(browser, account)
-    look("code")
+    look(browser, "code", tmp_path)
     press(browser, "Continue")
     await_heading(browser, "Let this device log in?")
-    look("confirm")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
-    look("confirm-dark")
+    look(browser, "confirm", tmp_path)
+    become_dark(browser)
+    look(browser, "confirm-dark", tmp_path)
     approve(browser)
-    look("approved")
+    look(browser, "approved", tmp_path)

@@ -1,11 +1,9 @@
 """org members, invite, role and remove."""
 
 import json
-import secrets
 
 import pytest
 from command import Cli
-from support.mail import MailServer
 from support.people import join
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
@@ -54,21 +52,20 @@ def test_what_is_refused(cli, account):
         assert cli.run("org", *words).returncode == 2
 
 
-def test_somebody_is_invited_and_joins(installation, tmp_path):
-    mail = MailServer(installation)
-    node = installation.daemon("mailing-org-cli", **mail.settings(installation.directory))
-    try:
-        ann, bob = (f"{secrets.token_hex(8)}@example.org" for _ in range(2))
-        owner, guest = Cli(tmp_path / "owner", node.base_url, node.ca), Cli(tmp_path / "guest", node.base_url, node.ca)
-        owner.ok("signup", "--email", ann, "--password-stdin", stdin=PASSWORD)
-        owner.ok("verify-email", "--code-stdin", stdin=mail.token(ann))
-        answer = json.loads(owner.ok("org", "invite", bob, "--role", "admin", "--output", "json"))
-        assert answer["email"] == bob
-        assert f"signup --email {bob}" in mail.wait_for(bob).get_payload()
-        guest.ok("signup", "--email", bob, "--password-stdin", stdin=PASSWORD)
-        guest.ok("verify-email", "--code-stdin", stdin=mail.token(bob, 2))
-        assert {email: member["role"] for email, member in listed(guest).items()} == {ann: "owner", bob: "admin"}
-        assert guest.run("org", "remove", ann, "--yes").returncode == 5
-    finally:
-        node.kill9()
-        mail.stop()
+@pytest.mark.parametrize("signup", ["mail", "closed"])
+def test_somebody_is_invited_and_joins(installation, mailing, mail, address, tmp_path, signup):
+    ann, bob = address, "bob-" + address
+    node = mailing if signup == "mail" else installation.daemon(
+        "mailing-closed", **mail.settings(installation.directory, auth__signup=signup))
+    owner, guest = (Cli(tmp_path / "owner", mailing.base_url, mailing.ca), Cli(tmp_path / "guest", node.base_url, node.ca))
+    owner.ok("signup", "--email", ann, "--password-stdin", stdin=PASSWORD)
+    owner.ok("verify-email", "--code-stdin", stdin=mail.token(ann))
+    answer = json.loads(owner.ok("org", "invite", bob, "--role", "admin", "--output", "json"))
+    assert answer["email"] == bob
+    assert f"signup --email {bob}" in mail.wait_for(bob).get_payload()
+    guest.ok("signup", "--email", bob, "--password-stdin", stdin=PASSWORD)
+    guest.ok("verify-email", "--code-stdin", stdin=mail.token(bob, 2))
+    assert {email: member["role"] for email, member in listed(guest).items()} == {ann: "owner", bob: "admin"}
+    assert guest.run("org", "remove", ann, "--yes").returncode == 5
+    if node is not mailing:
+        assert node.stop() == 0

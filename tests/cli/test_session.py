@@ -2,12 +2,10 @@
 
 import json
 import os
-import secrets
 import stat
 
 import pytest
 from command import Cli
-from support.mail import MailServer
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 
@@ -153,40 +151,26 @@ def test_the_token_is_in_no_output(cli):
         assert token not in result.stdout + result.stderr
 
 
-@pytest.fixture(scope="module")
-def mailing(installation):
-    """A mail server, and a daemon whose signup is by mail."""
-    mail = MailServer(installation)
-    node = installation.daemon("mailing-cli", **mail.settings(installation.directory))
-    yield mail, node
-    assert node.stop() == 0
-    mail.stop()
-
-
-def test_signup_by_mail(mailing, tmp_path):
-    mail, node = mailing
-    cli = Cli(tmp_path / "home", node.base_url, node.ca)
-    email = f"{secrets.token_hex(8)}@example.org"
-    asked = json.loads(cli.ok("signup", "--email", email, "--password-stdin", "--output", "json", stdin=PASSWORD))
-    assert asked["email"] == email and not cli.session_file.exists()
-    code = mail.token(email)
+def test_signup_by_mail(mailing, mail, address, tmp_path):
+    cli = Cli(tmp_path / "home", mailing.base_url, mailing.ca)
+    asked = json.loads(cli.ok("signup", "--email", address, "--password-stdin", "--output", "json", stdin=PASSWORD))
+    assert asked["email"] == address and not cli.session_file.exists()
+    code = mail.token(address)
 
     complaint = cli.fails(1, "verify-email", "--code-stdin", stdin="vfy_" + "A" * 43)
     assert "unknown, used or expired" in complaint
     opened = json.loads(cli.ok("verify-email", "--code-stdin", "--output", "json", stdin=code + "\n"))
-    assert opened.keys() == {"url", "email", "expires_at"} and opened["email"] == email
-    assert email.encode() in cli.ok("whoami")
+    assert opened.keys() == {"url", "email", "expires_at"} and opened["email"] == address
+    assert address.encode() in cli.ok("whoami")
     cli.fails(1, "verify-email", "--code-stdin", stdin=code)
 
 
-def test_a_mailed_code_is_typed_or_in_a_file(mailing, tmp_path):
-    mail, node = mailing
-    cli = Cli(tmp_path / "home", node.base_url, node.ca)
-    email = f"{secrets.token_hex(8)}@example.org"
-    told = cli.run("signup", "--email", email, "--password-stdin", stdin=PASSWORD)
+def test_a_mailed_code_is_typed_or_in_a_file(mailing, mail, address, tmp_path):
+    cli = Cli(tmp_path / "home", mailing.base_url, mailing.ca)
+    told = cli.run("signup", "--email", address, "--password-stdin", stdin=PASSWORD)
     assert told.returncode == 0 and told.stdout == b"" and b"mail" in told.stderr
     file = tmp_path / "code"
-    file.write_text(mail.token(email))
+    file.write_text(mail.token(address))
     cli.ok("verify-email", "--code-file", file)
-    assert email.encode() in cli.ok("whoami")
+    assert address.encode() in cli.ok("whoami")
     assert "--code-file" in cli.fails(1, "verify-email")

@@ -168,6 +168,34 @@ def test_closed_signup_admits_only_whom_it_knows(installation, provider, door):
     assert daemon.stop() == 0
 
 
+def test_who_is_invited_and_signs_in_here_first_joins(installation, provider, mail, account, address):
+    """Though nobody else may make an account so."""
+    daemon = installation.daemon("invited-oidc", **mail.settings(installation.directory),
+                                 **settings(provider, oidc__signup="false"))
+    api, owner = daemon.api(), daemon.api(account.token)
+    assert owner.post("/v1/org/invite", json={"email": address, "role": "admin"}).status_code == 200
+    mail.wait_for(address)
+    unproven = provider.add(email=address, email_verified=False)
+    assert_forbidden(sign_in(api, provider.id_token(unproven)), "not verified")
+
+    subject = provider.add(email=address)
+    profile = profile_of(api, provider.id_token(subject))
+    assert (profile["org_id"], profile["role"], profile["auth_method"]) == (account.me()["org_id"], "admin", "google")
+    told = mail.wait_for(address, 2).get_payload()
+    assert f"in the organisation of {account.email}" in told
+    rows = daemon.psql_owner(
+        "SELECT action, outcome, details::json ->> 'method', details::json ->> 'joined_as' FROM audit_events"
+        f" WHERE org_id = '{profile['org_id']}' AND actor_id = '{profile['id']}' ORDER BY id LIMIT 1")
+    assert rows == [("auth.signup", "success", "oidc", "admin")]
+    assert daemon.psql_owner(f"SELECT count(*) FROM invitations WHERE email = '{address}'") == [(0,)]
+
+    other = "x" + address
+    owner.post("/v1/org/invite", json={"email": other})
+    daemon.psql_owner(f"UPDATE invitations SET expires_at = now() WHERE email = '{other}'")
+    assert_forbidden(sign_in(api, provider.id_token(provider.add(email=other))), "no account here")
+    assert daemon.stop() == 0
+
+
 def test_only_addresses_of_the_named_domains_get_accounts(installation, provider):
     daemon = installation.daemon("domains", **settings(provider, oidc__email_domain=["good.example"]))
     api = daemon.api()

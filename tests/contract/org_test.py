@@ -1,36 +1,14 @@
 """listOrgMembers, inviteMember, updateMemberRole, removeMember."""
 
 import json
-import secrets
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.mail import MailServer
 from support.people import join
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 MEMBERS = "/v1/org/members"
-
-
-@pytest.fixture(scope="module")
-def mail(installation):
-    server = MailServer(installation)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def mailing(installation, mail):
-    """A daemon whose signup is by mail."""
-    node = installation.daemon("mailing-org", **mail.settings(installation.directory))
-    yield node
-    assert node.stop() == 0, node.log_text()[-3000:]
-
-
-@pytest.fixture
-def address():
-    return f"{secrets.token_hex(8)}@example.org"
 
 
 @pytest.fixture

@@ -2,34 +2,12 @@
 
 import json
 import re
-import secrets
 
 import pytest
-from support.mail import MailServer
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 NEW_PASSWORD = "Still-Water-Runs-Deeper-7!"
 DEAD = "The code is unknown, used or expired"
-
-
-@pytest.fixture(scope="module")
-def mail(installation):
-    server = MailServer(installation)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def mailing(installation, mail):
-    """A daemon whose signup is by mail."""
-    node = installation.daemon("mailing", **mail.settings(installation.directory))
-    yield node
-    assert node.stop() == 0, node.log_text()[-3000:]
-
-
-@pytest.fixture
-def address():
-    return f"{secrets.token_hex(8)}@example.org"
 
 
 def ask(node, email, password=PASSWORD, **members):
@@ -177,6 +155,78 @@ def test_a_change_of_password_is_told(mailing, mail, address):
     told = mail.wait_for(address, 3)
     assert told["Subject"] == "Your password was changed"
     assert not re.search(re.escape(PASSWORD) + "|" + re.escape(NEW_PASSWORD), told.as_string())
+
+
+# For the invited only
+
+@pytest.fixture(scope="module")
+def closed(installation, mail):
+    """A daemon whose signup is closed, but which sends mail."""
+    node = installation.daemon("closed-by-mail", **mail.settings(installation.directory, auth__signup="closed"))
+    yield node
+    assert node.stop() == 0, node.log_text()[-3000:]
+
+
+def invite(closed, account, email, role="member"):
+    answer = closed.api(account.token).post("/v1/org/invite", json={"email": email, "role": role})
+    assert answer.status_code == 200, answer.text
+
+
+def test_who_is_invited_signs_up_where_signup_is_closed(closed, account, mail, address):
+    invite(closed, account, address, "admin")
+    mail.wait_for(address)
+    assert ask(closed, address).status_code == 200
+    answer = verify(closed, mail.token(address, 2))
+    me = closed.api(answer.json()["access_token"]).get("/v1/auth/me").json()
+    assert (me["org_id"], me["role"], me["email_verified"]) == (account.me()["org_id"], "admin", True)
+    rows = closed.psql_owner(
+        "SELECT action, outcome, details::json ->> 'joined_as' FROM audit_events"
+        f" WHERE org_id = '{me['org_id']}' AND actor_id = '{me['id']}' ORDER BY id LIMIT 1")
+    assert rows == [("auth.verify_email", "success", "admin")]
+
+
+def test_the_closed_answer_does_not_tell_who_is_invited(closed, account, mail, address):
+    invited, uninvited, known = "in-" + address, "out" + address, account.email
+    invite(closed, account, invited)
+    mail.wait_for(invited)
+    answers = [ask(closed, email) for email in (invited, uninvited, known)]
+    assert {answer.status_code for answer in answers} == {200}
+    seen = [(answer.json() | {"email": ""}, {name.lower() for name in answer.headers}) for answer in answers]
+    assert seen[0] == seen[1] == seen[2] and "invited" in answers[0].json()["message"]
+    mail.wait_for(invited, 2)
+    waiting = f"SELECT count(*) FROM outbox WHERE recipient IN ('{uninvited}', '{known}')"
+    assert closed.psql_owner(waiting) == [(0,)] and not mail.to(uninvited) and not mail.to(known)
+    rows = closed.psql_owner("SELECT outcome, details::json ->> 'reason' FROM audit_events"
+                             " WHERE action = 'auth.signup' AND actor_type = 'anonymous' ORDER BY id DESC LIMIT 3")
+    assert rows == [("denied", "not invited"), ("denied", "not invited"), ("success", None)]
+
+
+def test_a_full_outbox_does_not_tell_either(closed, account, mail, address):
+    invite(closed, account, address)
+    mail.wait_for(address)
+    closed.psql_owner("INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at)"
+                      " SELECT gen_random_uuid(), 'nobody@example.org', decode(repeat('00', 61), 'hex'),"
+                      " now() + interval '1 hour', now() FROM generate_series(1, 10000)")
+    try:
+        assert [ask(closed, email).status_code for email in (address, "x" + address)] == [503, 503]
+    finally:
+        closed.psql_owner("DELETE FROM outbox WHERE recipient = 'nobody@example.org'")
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "of a time when signup was open"])
+def test_a_code_without_an_invitation_is_dead_where_signup_is_closed(closed, mailing, account, mail, address, how):
+    if how == "withdrawn":
+        invite(closed, account, address)
+        mail.wait_for(address)
+        ask(closed, address)
+        code = mail.token(address, 2)
+        closed.psql_owner(f"DELETE FROM invitations WHERE email = '{address}'")
+    else:
+        ask(mailing, address)
+        code = mail.token(address)
+    answer = verify(closed, code)
+    assert (answer.status_code, answer.json()["detail"]) == (400, DEAD)
+    assert closed.psql_owner(f"SELECT count(*) FROM users WHERE email = '{address}'") == [(0,)]
 
 
 def test_where_signup_is_not_by_mail_no_code_is_known(api):

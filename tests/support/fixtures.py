@@ -1,8 +1,11 @@
 """What a black-box test may ask for."""
 
+import secrets
+
 import pytest
 
 from .daemon import Installation
+from .mail import MailServer
 from .postgres import Cluster
 
 
@@ -60,3 +63,25 @@ def other_account(api):
 def vault(account):
     """A vault of `account`."""
     return account.create_vault()
+
+
+@pytest.fixture
+def address():
+    """An e-mail address that nobody has used."""
+    return f"{secrets.token_hex(8)}@example.org"
+
+
+@pytest.fixture(scope="module")
+def mail(installation):
+    """A mail server."""
+    server = MailServer(installation)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def mailing(installation, mail):
+    """A daemon that sends its mail there, and whose signup is by mail."""
+    node = installation.daemon("mailing", **mail.settings(installation.directory))
+    yield node
+    assert node.stop() == 0, node.log_text()[-3000:]

@@ -13,6 +13,7 @@ constexpr GuessLimits kLimits{.per_address = 6,
                               .per_account = 3,
                               .per_familiar = 2,
                               .in_all = 12,
+                              .invitations = 5,
                               .window = std::chrono::hours{1},
                               .familiar_days = 30};
 const Guesser kAttacker{"192.0.2.66", "ann@example.org"};
@@ -81,6 +82,14 @@ TEST_CASE_FIXTURE(Fixture, "there is a total, for those without address or accou
 TEST_CASE_FIXTURE(Fixture, "each kind of guess has budgets of its own") {
   CHECK(Exhaust(kAttacker, Guess::kLogin) == 3);
   CHECK(Exhaust(kAttacker, Guess::kTotp) == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an organisation's invitations have a number of their own, and the total") {
+  const Guesser org{"", "0190b3a0-0000-7000-8000-000000000001"};
+  CHECK(Exhaust(org, Guess::kInvite) == 5);
+  CHECK(Exhaust(org) == 3);
+  CHECK(Exhaust({"", "0190b3a0-0000-7000-8000-000000000002"}, Guess::kInvite) == 5);
+  CHECK(Exhaust({"", "0190b3a0-0000-7000-8000-000000000003"}, Guess::kInvite) == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "what turned out right, or was not looked at, is given back, and nothing else") {

@@ -34,8 +34,9 @@ TEST_CASE("markup is put in as it is, and text that looks like a hole is none") 
 TEST_CASE("a page says in its title that something is wrong") {
   CHECK(Page(200, "A & B", {}).body.find("<title>A &amp; B - Claviger</title>") != std::string::npos);
   CHECK(Page(403, "A", {}).body.find("<title>Error: A - Claviger</title>") != std::string::npos);
-  const auto refusal = pages::Refusal(Unavailable("secret cause"));
+  const auto refusal = RefusalWith("<p><a href=\"/a\">Back</a></p>\n")(Unavailable("secret cause"));
   CHECK(refusal.status == 503);
+  CHECK(refusal.body.find("<a href=\"/a\">Back</a>") != std::string::npos);
   CHECK(refusal.body.find("role=\"alert\"") != std::string::npos);
   CHECK(refusal.body.find("secret cause") == std::string::npos);
 }

@@ -33,7 +33,8 @@ struct Fixture : Database {
   }
   Result<AccessToken> Verify(std::string_view token) {
     auto draft = Draft();
-    return signups.Verify(SecretBytes(token), draft);
+    TRY(auto verified, signups.Verify(token, "203.0.113.5", draft));
+    return std::move(verified.first_token);
   }
   // The newest mail, once all was sent.
   std::string LastMail() {
@@ -61,7 +62,10 @@ struct Fixture : Database {
   Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, system_kek, clock, random}};
   fakes::FakeMailTransport transport;
   MailSender sender{{10s, 60s}, {pool, keyring, system_kek, transport, clock, random, QuietLog()}};
-  Signups signups{{kCost, {}}, {pool, keyring, mail, tokens, audit, clock, random}};
+  RefusalDigest refusals{clock};
+  GuessBudgets guesses{{}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
+  const Signups::Parts parts{pool, keyring, mail, tokens, audit, guesses, clock, random};
+  Signups signups{{kCost, {}}, parts};
 };
 
 }  // namespace
