@@ -420,7 +420,7 @@ def mail_browser(mailing):
 def test_a_person_follows_the_mail_and_pastes_the_code(mailing, mail_browser, mail, address):
     ask(mailing, address)
     text = mail.wait_for(address).get_payload()
-    assert "    https://vault.example.org/verify-email\n" in text
+    assert "    https://vault.example.org/verify-email\r\n" in text
     opened = mail_browser.open("/verify-email")
     done = mail_browser.send(code=f"  {mail.token(address)} ")
     assert done.status_code == 200
