@@ -54,7 +54,7 @@ def test_what_is_refused(cli, account):
 
 @pytest.mark.parametrize("signup", ["mail", "closed"])
 def test_somebody_is_invited_and_joins(installation, mailing, mail, address, tmp_path, signup):
-    ann, bob = address, "bob-" + address
+    ann, bob = address, "bob" + address
     node = mailing if signup == "mail" else installation.daemon(
         "mailing-closed", **mail.settings(installation.directory, auth__signup=signup))
     owner, guest = (Cli(tmp_path / "owner", mailing.base_url, mailing.ca), Cli(tmp_path / "guest", node.base_url, node.ca))

@@ -121,7 +121,7 @@ def test_both_are_recorded_alike_but_for_whose_log_they_are_in(mailing, mail, ad
                                    "a b@c.d", "\"a\"@b.c", "a@b.c\x00", "a@b.c%0d%0aBcc:x"], ids=repr)
 def test_no_header_comes_in_by_an_address(mailing, mail, email):
     assert ask(mailing, email).status_code == 400
-    asked = "SELECT count(*) FROM pending_signups WHERE email LIKE '%eve%' OR email LIKE '%bcc%'"
+    asked = r"SELECT count(*) FROM pending_signups WHERE email !~ '^\w+@example\.org$'"
     assert mailing.psql_owner(asked) == [(0,)]
     assert all(re.fullmatch(r"\w+@example\.org", recipient) for recipient, _ in mail.accepted)
 
@@ -186,7 +186,7 @@ def test_who_is_invited_signs_up_where_signup_is_closed(closed, account, mail, a
 
 
 def test_the_closed_answer_does_not_tell_who_is_invited(closed, account, mail, address):
-    invited, uninvited, known = "in-" + address, "out" + address, account.email
+    invited, uninvited, known = "in" + address, "out" + address, account.email
     invite(closed, account, invited)
     mail.wait_for(invited)
     answers = [ask(closed, email) for email in (invited, uninvited, known)]
