@@ -6,7 +6,8 @@
 // Presented as a bearer credential, or exchanged for an access token, the key stands for the agent. What
 // people decide about an agent is read from its row by the Authenticator: deactivation, expiry and the vaults
 // it is bound to hold at once, for tokens too, and on other nodes within a second. A new key kills the old
-// one and every token given before. An agent stays when its creator goes.
+// one and every token given before; so does reactivation kill tokens from before the deactivation. An agent
+// stays when its creator goes.
 //
 // Every person of the organisation may see its agents; its creator, an admin or an owner may change it. An
 // agent sees itself and changes nothing.
@@ -14,17 +15,15 @@
 #include <optional>
 
 #include "api/access/authenticator.h"
+#include "api/agents/agent_maker.h"
 #include "api/agents/agents_store.h"
 #include "api/agents/agents_wire.h"
-#include "api/agents/identity_vault.h"
 #include "api/audit/audit_log.h"
 #include "api/auth/token_issuer.h"
 #include "api/http/page.h"
 #include "api/routes.h"
 
 namespace claviger::api {
-
-inline constexpr int64_t kMaxAgents = 10'000;  // of an organisation, deactivated ones too
 
 class Agents {
  public:
@@ -37,14 +36,15 @@ class Agents {
     const Clock& clock;
     Random& random;
   };
-  explicit Agents(const Parts& parts);
+  explicit Agents(const Parts& parts)
+      : parts_(parts), maker_({parts.pool, parts.keyring, parts.audit, parts.clock, parts.random}) {}
 
   struct WithKey {
     Agent agent;
     SecretBytes key;  // empty if it has none
   };
   // kInvalid if it shall be bound to a vault that the organisation does not have. kConflict if there are
-  // kMaxAgents already; as many as are being created at the same moment may pass together.
+  // kMaxAgents already.
   Result<WithKey> Create(const Principal& principal, CreateAgentRequest request, AuditDraft& audit);
 
   // In order of creation, beginning after the agent `after`.
@@ -72,10 +72,7 @@ class Agents {
   Result<Exchanged> Exchange(const AgentTokenRequest& request, AuditDraft& audit);
 
  private:
-  Status CheckRoom(const OrgId& org);
   Status CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults);
-  Status Store(const Principal& principal, const Agent& agent, const std::optional<Bytes>& mac,
-               const IdentityVault::Keys& keys, AuditDraft& audit);
   // The row, locked, if the principal may change it.
   Result<agents_store::Found> LockForChange(schema::Connection& connection, const Principal& principal,
                                             const AgentId& id);
@@ -83,14 +80,11 @@ class Agents {
   Status Commit(schema::Connection& connection, schema::Connection::Transaction& transaction,
                 const AgentId& id, AuditDraft& audit);
 
-  schema::Pool& pool_;
-  crypto::Keyring& keyring_;
-  Authenticator& authenticator_;
-  const TokenIssuer& tokens_;
-  const AuditLog& audit_;
-  const Clock& clock_;
-  Random& random_;
-  IdentityVault identity_vault_;
+  // For tokens that are to die: those given from then on live.
+  Time NextValidFrom(const agents_store::Found& found) const;
+
+  const Parts parts_;
+  AgentMaker maker_;
 };
 
 // createAgent, listAgents, getAgentSelf, getAgent, updateAgent, deleteAgent, rotateAgentKey, agentToken. Both

@@ -17,9 +17,8 @@ constexpr Statement kInsert{
     "oidc_client_id, mac, tokens_valid_from, scopes, vault_ids, is_active, intents_api_enabled, "
     "tx_to_allowlist, "
     "tx_allowed_chains, tx_max_value_eth, tx_daily_limit_eth, token_ttl_seconds, expires_at, ssh_public_key, "
-    "ecdh_public_key, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-    "$13, $14, "
-    "$15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
+    "ecdh_public_key, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
 
 #define AGENT_COLUMNS                                                                                  \
   "id, name, description, auth_method, client_cert_fingerprint, oidc_issuer, oidc_client_id, scopes, " \
@@ -46,13 +45,18 @@ constexpr Statement kList{
 
 #undef AGENT_COLUMNS
 
+// The organisation's row stands for its agents, of which there may be none yet. References to it are not held
+// up.
+constexpr Statement kLockOrg{"agents_lock_org", "SELECT 1 FROM orgs WHERE id = $1 FOR NO KEY UPDATE"};
 constexpr Statement kCount{"agents_count", "SELECT count(*) FROM agents WHERE org_id = $1", true};
 
 constexpr Statement kUpdate{
     "agents_update",
     "UPDATE agents SET name = $3, description = $4, scopes = $5, vault_ids = $6, is_active = $7, "
     "intents_api_enabled = $8, tx_to_allowlist = $9, tx_allowed_chains = $10, tx_max_value_eth = $11, "
-    "tx_daily_limit_eth = $12, token_ttl_seconds = $13, expires_at = $14 WHERE org_id = $1 AND id = $2"};
+    "tx_daily_limit_eth = $12, token_ttl_seconds = $13, expires_at = $14, tokens_valid_from = $15 WHERE "
+    "org_id "
+    "= $1 AND id = $2"};
 
 constexpr Statement kSetKey{
     "agents_set_key", "UPDATE agents SET mac = $3, tokens_valid_from = $4 WHERE org_id = $1 AND id = $2"};
@@ -169,18 +173,20 @@ Result<std::vector<Agent>> List(Connection& connection, const OrgId& org, const 
   return agents;
 }
 
-Result<int64_t> Count(Connection& connection, const OrgId& org) {
+Result<bool> HasRoom(Connection& connection, const OrgId& org, int64_t limit) {
+  TRYV(connection.Run(kLockOrg, {org}));
   TRY(const auto rows, connection.Run(kCount, {org}));
-  return rows.Int8(0, 0);
+  return rows.Int8(0, 0) < limit;
 }
 
-Status Update(Connection& connection, const OrgId& org, const AgentId& id, const AgentSettings& settings) {
+Status Update(Connection& connection, const OrgId& org, const AgentId& id, const AgentSettings& settings,
+              Time tokens_valid_from) {
   TRYV(
       connection.Run(kUpdate, {org, id, settings.name, settings.description, DumpStrings(settings.scopes),
                                DumpIds(settings.vault_ids), settings.is_active, settings.intents_api_enabled,
                                DumpStrings(settings.tx_to_allowlist), DumpStrings(settings.tx_allowed_chains),
                                settings.tx_max_value_eth, settings.tx_daily_limit_eth,
-                               settings.token_ttl_seconds, settings.expires_at}));
+                               settings.token_ttl_seconds, settings.expires_at, tokens_valid_from}));
   return Ok();
 }
 

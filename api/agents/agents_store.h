@@ -9,7 +9,7 @@
 
 namespace claviger::api::agents_store {
 
-// For RunTogether. `mac` is the CredentialMac of its key, if it has one.
+// For a transaction. `mac` is the CredentialMac of its key, if it has one.
 schema::Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<Bytes>& mac,
                                 Time tokens_valid_from);
 
@@ -28,10 +28,11 @@ Result<std::optional<Found>> Lock(schema::Connection& connection, const OrgId& o
 Result<std::vector<Agent>> List(schema::Connection& connection, const OrgId& org,
                                 const std::optional<AgentId>& after, int64_t limit);
 
-Result<int64_t> Count(schema::Connection& connection, const OrgId& org);
+// Whether there are fewer than `limit`. Until the transaction ends nobody else is told.
+Result<bool> HasRoom(schema::Connection& connection, const OrgId& org, int64_t limit);
 
 Status Update(schema::Connection& connection, const OrgId& org, const AgentId& id,
-              const AgentSettings& settings);
+              const AgentSettings& settings, Time tokens_valid_from);
 Status SetKey(schema::Connection& connection, const OrgId& org, const AgentId& id, ByteView mac,
               Time tokens_valid_from);
 

@@ -1,69 +1,20 @@
-"""createAgent, listAgents, getAgentSelf, getAgent, updateAgent, deleteAgent, rotateAgentKey, agentToken, and agents as
-callers."""
+"""createAgent, listAgents, getAgent, updateAgent, and what becomes of agents. Their credentials and rights have files
+of their own."""
 
 import base64
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from support import people, wait
+from support import people
+from support.agents import ABSENT, AGENTS, EXCHANGE, NO_KEY, credentials, events, exchange, make, path_of, refused, token_of
 
-ABSENT = "01950000-0000-7000-8000-000000000000"
-AGENTS = "/v1/agents"
-EXCHANGE = "/v1/auth/agent-token"
-NO_KEY = "ocv_" + "A" * 43
 MEMBERS = {"id", "name", "description", "auth_method", "scopes", "vault_ids", "is_active", "intents_api_enabled",
            "tx_to_allowlist", "tx_allowed_chains", "token_ttl_seconds", "ssh_public_key", "ecdh_public_key",
            "shroud_enabled", "created_at"}
 FINGERPRINT = "ab" * 32
-
-
-def moment(**offset):
-    return (datetime.now(timezone.utc) + timedelta(**offset)).isoformat()
-
-
-def make(account, name="agent", **members):
-    response = account.post(AGENTS, json={"name": name, **members})
-    assert response.status_code == 201, response.text
-    return response.json()
-
-
-def claims_of(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def exchange(api, **body):
-    return api.anonymous().post(EXCHANGE, json=body)
-
-
-def token_of(api, made):
-    response = exchange(api, agent_id=made["agent"]["id"], api_key=made["api_key"])
-    assert response.status_code == 200, response.text
-    return response.json()["access_token"]
-
-
-def credentials(api, made):
-    return made["api_key"], token_of(api, made)
-
-
-def refused(response, detail="Invalid or expired token"):
-    assert response.status_code == 401
-    assert response.json()["detail"] == detail
-    assert "WWW-Authenticate" in response.headers
-    return True
-
-
-def path_of(made):
-    return f"{AGENTS}/{made['agent']['id']}"
-
-
-def events(account, **filters):
-    return account.get("/v1/audit/events", params=filters).json()["events"]
 
 
 @pytest.fixture
@@ -183,188 +134,6 @@ def test_all_agents_share_one_vault_of_keys_that_nobody_can_touch(account):
     assert account.delete(target).status_code == 403
 
 
-# -- exchange and direct use
-
-def test_a_key_is_exchanged_for_a_token(account, made):
-    response = exchange(account, agent_id=made["agent"]["id"], api_key=made["api_key"])
-    assert response.status_code == 200
-    body = response.json()
-    assert body.keys() == {"access_token", "token_type", "expires_in"}
-    assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
-    assert claims_of(body["access_token"])["sub"] == f"agent:{made['agent']['id']}"
-    wait.until(lambda: account.get(path_of(made)).json().get("last_active_at"), "the use to be written", timeout=10)
-
-
-def test_the_key_alone_is_answered_with_whose_it_is(account, vault):
-    made = make(account, vault_ids=[vault.id])
-    body = exchange(account, api_key=made["api_key"]).json()
-    assert (body["agent_id"], body["vault_ids"]) == (made["agent"]["id"], [vault.id])
-
-
-@pytest.mark.parametrize("ttl,life", [(60, 60), (600, 600), (3600, 900)])
-def test_a_token_lives_as_long_as_it_says(account, ttl, life):
-    made = make(account, token_ttl_seconds=ttl)
-    body = exchange(account, api_key=made["api_key"]).json()
-    claims = claims_of(body["access_token"])
-    assert body["expires_in"] == life == claims["exp"] - claims["iat"]
-
-
-def test_a_token_never_outlives_its_agent(account):
-    made = make(account, expires_at=moment(seconds=100))
-    assert 90 <= exchange(account, api_key=made["api_key"]).json()["expires_in"] <= 100
-
-
-def test_labels_among_the_scopes_are_kept_and_are_no_globs(account):
-    made = make(account, scopes=["vaults:read", "db/**", "tx.sign", "a-b_c/*"])
-    assert claims_of(token_of(account, made))["scopes"] == ["db/**", "a-b_c/*"]
-    assert account.get(path_of(made)).json()["scopes"] == ["vaults:read", "db/**", "tx.sign", "a-b_c/*"]
-
-
-def test_a_key_of_another_agent_is_refused(account, made):
-    other = make(account, "other")
-    refused(exchange(account, agent_id=other["agent"]["id"], api_key=made["api_key"]), "Invalid credentials")
-    refused(exchange(account, agent_id=ABSENT, api_key=made["api_key"]), "Invalid credentials")
-
-
-@pytest.mark.parametrize("key", [NO_KEY, "ocv_", "x", "1ck_" + "A" * 43, "a.b.c"])
-def test_what_is_no_key_is_not_exchanged(api, key):
-    refused(exchange(api, api_key=key), "Invalid credentials")
-
-
-def test_keys_of_people_and_of_agents_are_not_taken_for_each_other(account, made):
-    personal = account.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
-    refused(exchange(account, api_key=personal), "Invalid credentials")
-    refused(account.post("/v1/auth/api-key-token", json={"api_key": made["api_key"]}), "Invalid credentials")
-    for swapped in (personal.replace("1ck_", "ocv_"), made["api_key"].replace("ocv_", "1ck_")):
-        refused(account.get("/v1/vaults", token=swapped))
-
-
-@pytest.mark.parametrize("body", ["", "{}", '{"api_key":7}', '{"agent_id":"x","api_key":"k"}', '{"agent_id":7,"api_key":"k"}'])
-def test_a_malformed_exchange_is_refused(api, body):
-    assert api.post(EXCHANGE, data=body).status_code == 400
-
-
-def test_an_agent_may_revoke_its_token(account, made):
-    key, token = credentials(account, made)
-    agent = account.with_token(token)
-    assert agent.delete("/v1/auth/token").status_code == 204
-    refused(agent.get("/v1/agents/me"))
-    assert account.get("/v1/agents/me", token=key).status_code == 200
-
-
-# -- what an agent sees and may do
-
-def test_an_agent_knows_itself(account, made):
-    for credential in credentials(account, made):
-        me = account.get("/v1/agents/me", token=credential).json()
-        assert (me["id"], me["org_id"]) == (made["agent"]["id"], account.me()["org_id"])
-        assert me["created_by"] == account.me()["id"]
-        assert account.get(path_of(made), token=credential).json()["id"] == made["agent"]["id"]
-
-
-def test_a_person_is_no_agent(account):
-    assert account.get("/v1/agents/me").status_code == 403
-
-
-@pytest.mark.parametrize("method,path", [
-    ("POST", AGENTS), ("GET", AGENTS), ("PATCH", "{self}"), ("DELETE", "{self}"), ("POST", "{self}/rotate-key"),
-    ("GET", f"{AGENTS}/{ABSENT}"), ("GET", f"{AGENTS}/x"), ("GET", "{other}"), ("GET", "/v1/auth/me"),
-    ("PATCH", "/v1/auth/me"), ("DELETE", "/v1/auth/me"), ("GET", "/v1/auth/api-keys"), ("POST", "/v1/auth/api-keys")])
-def test_an_agent_changes_no_agent_and_sees_no_other(account, made, method, path):
-    other = make(account, "other")
-    path = path.replace("{self}", path_of(made)).replace("{other}", path_of(other))
-    for credential in credentials(account, made):
-        assert account.request(method, path, token=credential, json={"name": "n"}).status_code == 403
-
-
-def test_an_agent_uses_the_vaults_it_made_and_no_others(account, made, vault):
-    vault.put("a", "canary")
-    for number, credential in enumerate(credentials(account, made)):
-        agent = account.with_token(credential)
-        own = agent.post("/v1/vaults", json={"name": f"own-{number}"}).json()
-        assert (own["created_by"], own["created_by_type"]) == (made["agent"]["id"], "agent")
-        target = f"/v1/vaults/{own['id']}/secrets/x"
-        assert agent.put(target, json={"value": "v"}).status_code == 201
-        assert agent.get(target).json()["value"] == "v"
-        assert agent.get(target).json()["created_by"] == f"agent:{made['agent']['id']}"
-        assert own in agent.get("/v1/vaults").json()["vaults"]
-        assert vault.body not in agent.get("/v1/vaults").json()["vaults"]
-        assert agent.get(vault.path()).status_code == 404
-        assert agent.get(vault.path("a")).status_code == 403
-        assert agent.put(vault.path("a"), json={"value": "w"}).status_code == 403
-        assert agent.delete(vault.path("a")).status_code == 403
-        assert agent.get(vault.path() + "/secrets").status_code == 403
-        assert agent.delete(vault.path()).status_code in (403, 404)
-    assert vault.get("a").json()["value"] == "canary"
-
-
-def test_an_agent_sees_its_own_events_only(account, made, vault):
-    agent = account.with_token(made["api_key"])
-    agent.get("/v1/vaults")
-    assert {event["actor_id"] for event in events(agent)} == {made["agent"]["id"]}
-
-
-def test_a_bound_agent_gets_403_for_every_other_vault_whatever_its_id(account, other_account, vault):
-    made = make(account)
-    agent = account.with_token(made["api_key"])
-    first, second = (agent.post("/v1/vaults", json={"name": name}).json()["id"] for name in ("first", "second"))
-    for one in (first, second):
-        assert agent.put(f"/v1/vaults/{one}/secrets/x", json={"value": "v"}).status_code == 201
-    token = token_of(account, made)
-    assert account.patch(path_of(made), json={"vault_ids": [first]}).status_code == 200
-    for credential in (made["api_key"], token):
-        bound = account.with_token(credential)
-        assert bound.get(f"/v1/vaults/{first}/secrets/x").json()["value"] == "v"
-        answers = set()
-        for one in (second, vault.id, other_account.create_vault().id, ABSENT, "x"):
-            for method, suffix in (("GET", ""), ("DELETE", ""), ("GET", "/secrets"), ("GET", "/secrets/x"),
-                                   ("PUT", "/secrets/x"), ("DELETE", "/secrets/x")):
-                body = {"value": "v"} if method == "PUT" else None
-                response = bound.request(method, f"/v1/vaults/{one}{suffix}", json=body)
-                assert response.status_code == 403, (method, suffix)
-                answers.add(response.content)
-        assert len(answers) == 1
-        assert [one["id"] for one in bound.get("/v1/vaults").json()["vaults"]] == [first]
-        assert bound.post("/v1/vaults", json={"name": "third"}).status_code == 403
-    assert account.patch(path_of(made), json={"vault_ids": []}).status_code == 200
-    assert agent.get(f"/v1/vaults/{second}/secrets/x").status_code == 200
-
-
-SIGNING_KEYS = ("private_key", "ssh_key")
-
-
-def test_an_agent_with_the_intents_api_reads_no_signing_keys(account, made):
-    held = credentials(account, made)
-    agent = account.with_token(made["api_key"])
-    target = f"/v1/vaults/{agent.post('/v1/vaults', json={'name': 'own'}).json()['id']}/secrets"
-    for kind in (*SIGNING_KEYS, "generic", "certificate"):
-        assert agent.put(f"{target}/{kind}", json={"value": "v", "type": kind}).status_code == 201
-    for enabled in (True, False):
-        changed = account.patch(path_of(made), json={"intents_api_enabled": enabled})
-        assert changed.json()["intents_api_enabled"] is enabled
-        for credential in held:
-            agent = account.with_token(credential)
-            for kind in SIGNING_KEYS:
-                assert agent.get(f"{target}/{kind}").status_code == (403 if enabled else 200)
-                assert agent.put(f"{target}/{kind}", json={"value": "w"}).status_code == 201
-            for kind in ("generic", "certificate"):
-                assert agent.get(f"{target}/{kind}").status_code == 200
-            assert len(agent.get(target).json()["secrets"]) == 4
-
-
-def test_many_reads_at_once_withhold_signing_keys_as_well(account, made):
-    agent = account.with_token(made["api_key"])
-    target = f"/v1/vaults/{agent.post('/v1/vaults', json={'name': 'own'}).json()['id']}/secrets"
-    for kind in ("private_key", "generic"):
-        assert agent.put(f"{target}/{kind}", json={"value": "v", "type": kind}).status_code == 201
-    assert account.patch(path_of(made), json={"intents_api_enabled": True}).status_code == 200
-
-    def read(kind):
-        return kind, account.with_token(made["api_key"]).get(f"{target}/{kind}").status_code
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(read, ["private_key", "generic"] * 40)) == {("private_key", 403), ("generic", 200)}
-
-
 def test_an_organisation_has_a_bounded_number_of_agents(account, made, daemon):
     daemon.psql_owner(
         "INSERT INTO agents (org_id, id, name, description, auth_method, oidc_issuer, oidc_client_id, tokens_valid_from,"
@@ -437,45 +206,6 @@ def test_an_agent_that_is_gone_before_the_node_has_heard_gets_401(account, made,
     for path in ("/v1/agents/me", path_of(made)):
         refused(account.get(path, token=made["api_key"]))
     assert account.get(path_of(made)).status_code == 404
-
-
-# -- deactivate, expire, rotate
-
-@pytest.mark.parametrize("deactivate", [lambda account, path: account.delete(path),
-                                        lambda account, path: account.patch(path, json={"is_active": False})])
-def test_a_deactivated_agent_is_dead_and_stays_known(account, made, deactivate):
-    key, token = credentials(account, made)
-    assert deactivate(account, path_of(made)).status_code in (200, 204)
-    for credential in (key, token):
-        refused(account.get("/v1/agents/me", token=credential))
-    refused(exchange(account, api_key=key), "Invalid credentials")
-    refused(exchange(account, agent_id=made["agent"]["id"], api_key=key), "Invalid credentials")
-    assert account.get(path_of(made)).json()["is_active"] is False
-    assert account.delete(path_of(made)).status_code == 204
-    assert account.patch(path_of(made), json={"is_active": True}).status_code == 200
-    assert account.get("/v1/agents/me", token=key).status_code == 200
-
-
-def test_an_expired_agent_is_refused(account):
-    made = make(account, expires_at=moment(seconds=3))
-    key, token = credentials(account, made)
-    for credential in (key, token):
-        wait.until(lambda: account.get("/v1/agents/me", token=credential).status_code == 401, "the end", timeout=10)
-    refused(exchange(account, api_key=key), "Invalid credentials")
-
-
-def test_a_new_key_kills_the_old_one_and_its_tokens(account, made):
-    key, token = credentials(account, made)
-    response = account.post(path_of(made) + "/rotate-key")
-    assert response.status_code == 200
-    rotated = response.json()
-    assert rotated["agent"] | {"last_active_at": 0} == made["agent"] | {"last_active_at": 0}
-    assert rotated["api_key"] != key
-    for credential in (key, token):
-        refused(account.get("/v1/agents/me", token=credential))
-    refused(exchange(account, api_key=key), "Invalid credentials")
-    for credential in credentials(account, rotated):
-        assert account.get("/v1/agents/me", token=credential).status_code == 200
 
 
 # -- foreign, absent and malformed ids

@@ -88,6 +88,19 @@ def test_an_agents_credentials_die_on_the_other_node(nodes, end):
         everywhere(nodes, credential, 401, "/v1/agents/me")
 
 
+def test_an_agents_tokens_stay_dead_on_the_other_node_when_it_comes_back(nodes):
+    account, made, (key, token) = agent_with_credentials(nodes)
+    path = f"/v1/agents/{made['agent']['id']}"
+    for node in nodes:
+        elsewhere = node.api(account.token)
+        assert elsewhere.delete(path).status_code == 204
+        assert elsewhere.patch(path, json={"is_active": True}).status_code == 200
+        everywhere(nodes, key, 200, "/v1/agents/me")
+        everywhere(nodes, token, 401, "/v1/agents/me")
+        token = node.api().post("/v1/auth/agent-token", json={"api_key": key}).json()["access_token"]
+        everywhere(nodes, token, 200, "/v1/agents/me")
+
+
 def test_an_agent_is_bound_on_the_other_node(nodes):
     account, made, credentials = agent_with_credentials(nodes)
     own = nodes[0].api(made["api_key"]).post("/v1/vaults", json={"name": "own"}).json()["id"]
