@@ -64,10 +64,11 @@ Nouns::Nouns(const NounParts& parts)
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.guesses, parts.clock,
             parts.random}),
-      api_keys_(
-          {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
+      api_keys_({parts.pool, parts.keyring, parts.authenticator, tokens_, parts.mail, parts.audit,
+                 parts.clock, parts.random}),
       agents_(
           {parts.pool, parts.keyring, parts.authenticator, tokens_, parts.audit, parts.clock, parts.random}),
+      enrollments_({parts.pool, parts.mail, parts.audit, parts.guesses, parts.clock}),
       signups_({parts.config.argon2, parts.password_rules, signup_ == Signup::kClosed},
                {parts.pool, parts.keyring, parts.mail, tokens_, parts.audit, parts.guesses, parts.clock,
                 parts.random}),

@@ -10,7 +10,8 @@ using http::Response;
 
 Result<Response> CreateApiKey(ApiKeys& keys, const Clock& clock, Context& context) {
   TRY(auto request, DecodeCreateApiKey(context.request.body, clock.Now()));
-  TRY(const auto created, keys.Create(context.principal, std::move(request), context.audit));
+  TRY(const auto created,
+      keys.Create(context.principal, std::move(request), context.request.client, context.audit));
   return Response::Json(201, EncodeApiKeyCreated(created.key, created.text));
 }
 

@@ -18,7 +18,9 @@ constexpr Statement kLockOwner{"api_keys_lock_owner",
                                "SELECT 1 FROM users WHERE org_id = $1 AND id = $2 FOR NO KEY UPDATE"};
 
 constexpr Statement kCount{"api_keys_count",
-                           "SELECT count(*) FROM api_keys WHERE org_id = $1 AND user_id = $2", true};
+                           "SELECT count(*), count(*) FILTER (WHERE created_at > $3) FROM api_keys WHERE "
+                           "org_id = $1 AND user_id = $2",
+                           true};
 
 constexpr Statement kRemoveOldestDead{"api_keys_remove_oldest_dead",
                                       "DELETE FROM api_keys WHERE org_id = $1 AND id = (SELECT id FROM "
@@ -68,9 +70,9 @@ Result<bool> LockOwner(schema::Connection& connection, const OrgId& org, const U
   return !rows.empty();
 }
 
-Result<int64_t> Count(schema::Connection& connection, const OrgId& org, const UserId& user) {
-  TRY(const auto rows, connection.Run(kCount, {org, user}));
-  return rows.Int8(0, 0);
+Result<Tally> Count(schema::Connection& connection, const OrgId& org, const UserId& user, Time since) {
+  TRY(const auto rows, connection.Run(kCount, {org, user, since}));
+  return Tally{rows.Int8(0, 0), rows.Int8(0, 1)};
 }
 
 Result<bool> RemoveOldestDead(schema::Connection& connection, const OrgId& org, const UserId& user,

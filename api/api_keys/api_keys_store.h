@@ -11,7 +11,11 @@ namespace claviger::api::api_keys_store {
 
 // False if the user is gone. Until the transaction ends nobody else makes a key of that user.
 Result<bool> LockOwner(schema::Connection& connection, const OrgId& org, const UserId& user);
-Result<int64_t> Count(schema::Connection& connection, const OrgId& org, const UserId& user);
+struct Tally {
+  int64_t keys = 0;
+  int64_t lately = 0;  // of these, made after `since`
+};
+Result<Tally> Count(schema::Connection& connection, const OrgId& org, const UserId& user, Time since);
 // The first made of those that are revoked or have expired; false if there is none.
 Result<bool> RemoveOldestDead(schema::Connection& connection, const OrgId& org, const UserId& user, Time now);
 

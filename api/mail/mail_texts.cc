@@ -97,4 +97,20 @@ MailText PasswordChangedMail(std::string_view url, std::string_view email, Time 
                                                    email, url, Minute(now))};
 }
 
+MailText ApiKeyCreatedMail(std::string_view url, std::string_view email, std::string_view key_id,
+                           const http::ClientAddress& client, Time now) {
+  return {"A new API key",
+          fmt::format("An API key was made for your account {} at\n"
+                      "{}\n"
+                      "{}. It does what you may do.\n"
+                      "\n"
+                      "If it was not you, revoke it, look for others, and change your password:\n"
+                      "\n"
+                      "    claviger --url {} api-key revoke {}\n"
+                      "    claviger --url {} api-key list\n"
+                      "\n"
+                      "Of more than ten keys in an hour no mail tells.\n",
+                      email, url, Asker(client, now), url, key_id, url)};
+}
+
 }  // namespace claviger::api

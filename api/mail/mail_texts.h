@@ -18,5 +18,7 @@ MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& 
 // `inviter`: whose organisation the account is in, where no mail before has named them; empty otherwise.
 MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter = {});
 MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now);
+MailText ApiKeyCreatedMail(std::string_view url, std::string_view email, std::string_view key_id,
+                           const http::ClientAddress& client, Time now);
 
 }  // namespace claviger::api

@@ -157,6 +157,28 @@ def test_a_change_of_password_is_told(mailing, mail, address):
     assert not re.search(re.escape(PASSWORD) + "|" + re.escape(NEW_PASSWORD), told.as_string())
 
 
+def test_new_keys_are_told_ten_an_hour_at_most(mailing, mail, address):
+    ask(mailing, address)
+    account = mailing.api(verify(mailing, mail.token(address)).json()["access_token"])
+
+    def make():
+        return account.post("/v1/auth/api-keys", json={"name": "Visit http://evil.example now"}).json()
+
+    mail.wait_for(address, 2)
+    keys = [make() for _ in range(11)]
+    mailing.psql_owner("UPDATE api_keys SET created_at = created_at - interval '1 hour'"
+                       f" WHERE user_id = '{account.get('/v1/auth/me').json()['id']}'")
+    untold = keys.pop()
+    keys.append(make())
+    mail.wait_for(address, 13)
+    assert not any(untold["key"]["id"] in told.get_payload() for told in mail.to(address))
+    for told, made in zip(sorted(mail.to(address)[2:], key=lambda told: told["Message-ID"]), keys, strict=True):
+        assert told["Subject"] == "A new API key"
+        text = told.get_payload()
+        assert made["key"]["id"] in text and "127.0.0.1" in text and address in text
+        assert "evil" not in text and made["api_key"][4:12] not in text
+
+
 # For the invited only
 
 @pytest.fixture(scope="module")
