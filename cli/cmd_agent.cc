@@ -16,10 +16,12 @@ namespace claviger::cli {
 namespace {
 
 constexpr char kTarget[] = "/v1/agents";
+constexpr char kEnrollTarget[] = "/v1/agents/enroll";
 
 struct AgentOptions {
   std::string agent;  // name or id
   std::string name;
+  std::string email;
   std::string description;
   std::vector<std::string> scopes;
   std::vector<std::string> vaults;  // names or ids
@@ -204,6 +206,19 @@ Result<int> Token(const Context& context, const AgentOptions&) {
   return kExitOk;
 }
 
+// Whether the address is anybody's is not told.
+Result<int> Enroll(const Context& context, const AgentOptions& options) {
+  TRY(ApiClient api, context.Anonymous());
+  TRY(const Json answer,
+      api.Post(kEnrollTarget, api::EncodeEnrollAgent({options.name, options.email, options.description})));
+  if (context.json()) {
+    PrintJson(answer);
+  } else {
+    Notice(Printable(TextOf(answer, "message")));
+  }
+  return kExitOk;
+}
+
 void AddSettings(CLI::App& command, AgentOptions& options) {
   command.add_option("--description", options.description, "What it is for");
   command.add_option("--scope", options.scopes, "A path glob or label; may be repeated")
@@ -234,6 +249,14 @@ void AddCreate(CLI::App& group, Action& chosen, const std::shared_ptr<AgentOptio
   Choose(create, chosen, options, Create);
 }
 
+void AddEnroll(CLI::App& group, Action& chosen, const std::shared_ptr<AgentOptions>& options) {
+  auto* enroll = group.add_subcommand("enroll", "Ask for an agent whose key a person gets by mail");
+  enroll->add_option("--email", options->email, "The person's address")->required();
+  enroll->add_option("--name", options->name, "Its name")->required();
+  enroll->add_option("--description", options->description, "What it is for");
+  Choose(enroll, chosen, options, Enroll);
+}
+
 void AddUpdate(CLI::App& group, Action& chosen, const std::shared_ptr<AgentOptions>& options) {
   auto* update = group.add_subcommand("update", "Change an agent; what is not given stays");
   AddWhich(*update, *options);
@@ -254,6 +277,7 @@ void AddAgent(CLI::App& app, Action& chosen) {
   group->require_subcommand(1);
   auto options = std::make_shared<AgentOptions>();
   AddCreate(*group, chosen, options);
+  AddEnroll(*group, chosen, options);
   Choose(group->add_subcommand("list", "List the agents of the organisation"), chosen, options, List);
 
   auto* show = group->add_subcommand("show", "Show one agent");

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "api/access/change_feed.h"
+#include "api/agents/enroller.h"
 #include "api/audit/linker.h"
 #include "api/mail/mail.h"
 #include "api/mail/mail_sender.h"
@@ -109,10 +110,13 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
+  std::unique_ptr<api::Enroller> enroller;
   if (smtp) {
     mail_sender = std::make_unique<api::MailSender>(
         api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
         api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
+    enroller = std::make_unique<api::Enroller>(
+        api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log});
   }
   api::RefusalDigest refusals(clock);
   api::TrafficShaper shaper(config.traffic, clock, random, refusals);
@@ -143,6 +147,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   key_uses.Start();
   linker.Start();
   if (mail_sender) mail_sender->Start();
+  if (enroller) enroller->Start();
   readiness.Start();
   if (!config.oidc_issuer.empty()) provider_keys.Start();
   server->Start();

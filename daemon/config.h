@@ -88,13 +88,15 @@ struct Config {
   api::TrafficLimits traffic{.requests = {100, 200}, .auth_requests = {10, 100}};
   // Wrong guesses of each kind within an hour: 50 from an address, 10 at an account, 20 at an account from an
   // address where it logged in within 30 days, 2000 in all. Likewise 50 invitations of an organisation.
+  // Agents are enrolled for an address once in 10 minutes.
   api::GuessLimits guesses{.per_address = 50,
                            .per_account = 10,
                            .per_familiar = 20,
                            .in_all = 2000,
                            .invitations = 50,
                            .window = std::chrono::hours{1},
-                           .familiar_days = 30};
+                           .familiar_days = 30,
+                           .enroll_window = std::chrono::minutes{10}};
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

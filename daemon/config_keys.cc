@@ -225,6 +225,8 @@ std::vector<ConfigKey> LimitKeys() {
              1000000, FIELD(guesses.invitations)),
       Number("limits.familiar_days", "how long an address stays familiar; 0: none is", 0, 3650,
              FIELD(guesses.familiar_days)),
+      Wait("limits.enroll_window", "in which one agent may be enrolled for an e-mail address",
+           FIELD(guesses.enroll_window)),
   };
 }
 

@@ -99,6 +99,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::ApiKeyRoutes(api_keys_, clock_));
   Add(all, api::OrgRoutes(org_));
   Add(all, api::AgentRoutes(agents_, clock_));
+  Add(all, api::EnrollmentRoutes(enrollments_));
   Add(all, api::DeviceRoutes(device_, refresh_, public_url_, clock_));
   Add(all, api::pages::PageRoutes());
   Add(all, api::DevicePageRoutes(*device_pages_));

@@ -7,6 +7,7 @@
 
 #include "api/access/authenticator.h"
 #include "api/agents/agents.h"
+#include "api/agents/enrollments.h"
 #include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
@@ -72,6 +73,7 @@ class Nouns {
   std::unique_ptr<api::Auth> auth_;
   api::ApiKeys api_keys_;
   api::Agents agents_;
+  api::Enrollments enrollments_;
   api::Signups signups_;
   api::SignupPages signup_pages_;
   api::Org org_;

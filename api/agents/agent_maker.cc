@@ -54,8 +54,8 @@ Result<bool> AgentMaker::StoreOnce(const Principal& creator, const NewAgent& mad
   for (const auto& call : identity) {
     TRYV(lease->Run(call));
   }
-  TRYV(lease->Run(
-      agents_store::Insert(creator.org, made.agent, made.mac, StartOfSecond(made.agent.created_at))));
+  TRYV(lease->Run(agents_store::Insert(creator.org, made.agent, made.mac,
+                                       StartOfSecond(made.agent.created_at), made.enrolled)));
   TRY(const bool agreed, besides(*lease));
   if (!agreed) return false;
   TRYV(transaction.Commit());

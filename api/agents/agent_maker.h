@@ -20,6 +20,7 @@ struct NewAgent {
   SecretBytes key;           // empty if it has none
   std::optional<Bytes> mac;  // of the key
   IdentityVault::Keys identity_keys;
+  bool enrolled = false;  // see enroller.h
 };
 
 class AgentMaker {

@@ -17,8 +17,8 @@ constexpr Statement kInsert{
     "oidc_client_id, mac, tokens_valid_from, scopes, vault_ids, is_active, intents_api_enabled, "
     "tx_to_allowlist, "
     "tx_allowed_chains, tx_max_value_eth, tx_daily_limit_eth, token_ttl_seconds, expires_at, ssh_public_key, "
-    "ecdh_public_key, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"};
+    "ecdh_public_key, created_by, created_at, enrolled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"};
 
 #define AGENT_COLUMNS                                                                                  \
   "id, name, description, auth_method, client_cert_fingerprint, oidc_issuer, oidc_client_id, scopes, " \
@@ -49,6 +49,11 @@ constexpr Statement kList{
 // up.
 constexpr Statement kLockOrg{"agents_lock_org", "SELECT 1 FROM orgs WHERE id = $1 FOR NO KEY UPDATE"};
 constexpr Statement kCount{"agents_count", "SELECT count(*) FROM agents WHERE org_id = $1", true};
+
+constexpr Statement kCountUnused{"agents_count_unused",
+                                 "SELECT count(*), count(*) FILTER (WHERE created_by = $2) FROM agents "
+                                 "WHERE org_id = $1 AND enrolled AND is_active AND last_active_at IS NULL",
+                                 true};
 
 constexpr Statement kUpdate{
     "agents_update",
@@ -116,7 +121,7 @@ Result<std::optional<Found>> ReadOne(const Rows& rows) {
 }  // namespace
 
 Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<Bytes>& mac,
-                        Time tokens_valid_from) {
+                        Time tokens_valid_from, bool enrolled) {
   const AgentSettings& settings = agent.settings;
   return {kInsert,
           {org,
@@ -142,7 +147,8 @@ Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optiona
            agent.ssh_public_key,
            agent.ecdh_public_key,
            agent.created_by,
-           agent.created_at}};
+           agent.created_at,
+           enrolled}};
 }
 
 Result<std::optional<Found>> Find(Connection& connection, const OrgId& org, const AgentId& id) {
@@ -177,6 +183,11 @@ Result<bool> HasRoom(Connection& connection, const OrgId& org, int64_t limit) {
   TRYV(connection.Run(kLockOrg, {org}));
   TRY(const auto rows, connection.Run(kCount, {org}));
   return rows.Int8(0, 0) < limit;
+}
+
+Result<Unused> CountUnused(Connection& connection, const OrgId& org, const UserId& person) {
+  TRY(const auto rows, connection.Run(kCountUnused, {org, person}));
+  return Unused{rows.Int8(0, 0), rows.Int8(0, 1)};
 }
 
 Status Update(Connection& connection, const OrgId& org, const AgentId& id, const AgentSettings& settings,

@@ -11,7 +11,7 @@ namespace claviger::api::agents_store {
 
 // For a transaction. `mac` is the CredentialMac of its key, if it has one.
 schema::Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<Bytes>& mac,
-                                Time tokens_valid_from);
+                                Time tokens_valid_from, bool enrolled);
 
 struct Found {
   Agent agent;
@@ -30,6 +30,13 @@ Result<std::vector<Agent>> List(schema::Connection& connection, const OrgId& org
 
 // Whether there are fewer than `limit`. Until the transaction ends nobody else is told.
 Result<bool> HasRoom(schema::Connection& connection, const OrgId& org, int64_t limit);
+
+// Active agents that were enrolled and have not been used yet.
+struct Unused {
+  int64_t of_org = 0;
+  int64_t of_person = 0;
+};
+Result<Unused> CountUnused(schema::Connection& connection, const OrgId& org, const UserId& person);
 
 Status Update(schema::Connection& connection, const OrgId& org, const AgentId& id,
               const AgentSettings& settings, Time tokens_valid_from);

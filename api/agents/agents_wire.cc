@@ -187,6 +187,32 @@ Json EncodeCreateAgent(const CreateAgentRequest& request) {
   return json;
 }
 
+Result<EnrollAgentRequest> DecodeEnrollAgent(std::string_view body) {
+  TRY(const auto json, ParseJsonObject(body));
+  ObjectReader reader(json);
+  EnrollAgentRequest request;
+  request.name = ReadName(reader, "name");
+  const auto email = NormalizeEmail(reader.String("human_email", 1, kMaxEmailBytes));
+  if (!email.has_value()) reader.Refuse("human_email", "must be an ASCII address such as name@example.org");
+  std::optional<std::string> description;
+  ReadOptionalDescription(reader, "description", description);
+  TRYV(reader.Finish());
+  request.email = email.value();
+  request.description = description.value_or("");
+  return request;
+}
+
+Json EncodeEnrollAgent(const EnrollAgentRequest& request) {
+  Json json = {{"name", request.name}, {"human_email", request.email}};
+  if (!request.description.empty()) json["description"] = request.description;
+  return json;
+}
+
+Json EncodeEnrollmentAsked() {
+  return {{"agent_id", AgentId{}.ToString()},
+          {"message", "If the address has an account here, a mail to it has the agent's id and key"}};
+}
+
 Status ApplyUpdateAgent(std::string_view body, Time now, AgentSettings& settings) {
   TRY(const auto json, ParseJsonObject(body));
   ObjectReader reader(json);

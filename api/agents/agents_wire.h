@@ -55,6 +55,17 @@ struct CreateAgentRequest {
 Result<CreateAgentRequest> DecodeCreateAgent(std::string_view body, Time now);
 Json EncodeCreateAgent(const CreateAgentRequest& request);
 
+// An agent for whoever has this address.
+struct EnrollAgentRequest {
+  std::string name;
+  std::string email;  // normalised
+  std::string description;
+};
+Result<EnrollAgentRequest> DecodeEnrollAgent(std::string_view body);
+Json EncodeEnrollAgent(const EnrollAgentRequest& request);
+// The same for every address.
+Json EncodeEnrollmentAsked();
+
 // What is absent stays; null clears token_ttl_seconds, expires_at and the two limits, [] a list.
 Status ApplyUpdateAgent(std::string_view body, Time now, AgentSettings& settings);
 

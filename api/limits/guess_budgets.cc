@@ -31,6 +31,8 @@ const char* Name(Guess kind) {
       return "mail_code";
     case Guess::kInvite:
       return "invite";
+    case Guess::kEnroll:
+      return "enroll";
   }
   return "unknown";
 }
@@ -51,6 +53,11 @@ GuessLimits LimitsOf(Guess kind, GuessLimits limits) {
       break;
     case Guess::kInvite:
       limits.per_account = limits.invitations;
+      break;
+    case Guess::kEnroll:  // a mail from strangers, wherever they are
+      limits.per_account = 1;
+      limits.familiar_days = 0;
+      limits.window = limits.enroll_window;
       break;
     default:
       break;
@@ -109,11 +116,11 @@ std::vector<GuessBudgets::Subject> GuessBudgets::SubjectsOf(Guess kind, const Gu
 
 Result<Permit> GuessBudgets::Take(Guess kind, const Guesser& guesser, AuditDraft& audit) {
   Permit permit;
-  if (!guesser.account.empty() && !guesser.address.empty() && limits_.familiar_days > 0) {
+  const GuessLimits limits = LimitsOf(kind, limits_);
+  if (!guesser.account.empty() && !guesser.address.empty() && limits.familiar_days > 0) {
     permit.account = Mac("claviger/familiar-account/1", {guesser.account});
     permit.address = Mac("claviger/familiar-address/1", {guesser.account, guesser.address});
   }
-  const GuessLimits limits = LimitsOf(kind, limits_);
   const auto subjects = SubjectsOf(kind, limits, guesser);
   if (subjects.empty()) return permit;
   guess_store::Question question{permit.account, permit.address, limits.familiar_days, limits.window, {}};

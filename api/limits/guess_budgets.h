@@ -38,6 +38,7 @@ enum class Guess : uint8_t {
   kUserCode,  // of a device login
   kMailCode,  // of a mail that proves an address
   kInvite,    // a mail to anybody, and whether there is such an account; every one counts
+  kEnroll,    // whose address it is; every one counts, right or wrong
 };
 
 struct Guesser {
@@ -56,6 +57,8 @@ struct GuessLimits {
   uint32_t invitations = 0;  // of one organisation, in place of per_account
   std::chrono::milliseconds window{std::chrono::hours{1}};
   uint32_t familiar_days = 0;  // since the last success; 0: no address is familiar
+  // Of kEnroll, in which there is one for an account.
+  std::chrono::milliseconds enroll_window{std::chrono::minutes{10}};
 };
 
 class GuessBudgets {

@@ -97,19 +97,53 @@ MailText PasswordChangedMail(std::string_view url, std::string_view email, Time 
                                                    email, url, Minute(now))};
 }
 
+MailText AgentEnrolledMail(std::string_view url, std::string_view agent_id, const SecretBytes& key,
+                           const http::ClientAddress& asker, Time asked_at) {
+  return {"An agent in your name",
+          fmt::format("Somebody, {},\n"
+                      "asked for an agent in your name at\n"
+                      "{}\n"
+                      "\n"
+                      "If you expected this, give the program its key. Nobody else has it:\n"
+                      "\n"
+                      "    agent  {}\n"
+                      "    key    {}\n"
+                      "\n"
+                      "The agent can use vaults that it makes itself, and was granted nothing else. To\n"
+                      "give it a key that was in no mail, or to end it, run\n"
+                      "\n"
+                      "    claviger --url {} agent rotate-key {}\n"
+                      "    claviger --url {} agent deactivate {}\n",
+                      Asker(asker, asked_at), url, agent_id, key.Text(), url, agent_id, url, agent_id)};
+}
+
+MailText NoRoomForAgentMail(std::string_view url, const http::ClientAddress& asker, Time asked_at) {
+  return {"No room for an agent",
+          fmt::format("Somebody, {},\n"
+                      "asked for an agent in your name at\n"
+                      "{}\n"
+                      "\n"
+                      "None was made: your organisation has all the agents it can have, or too many that\n"
+                      "were asked for in this way have not been used yet. To end one of the latter, run\n"
+                      "\n"
+                      "    claviger --url {} agent list\n"
+                      "    claviger --url {} agent deactivate ID\n",
+                      Asker(asker, asked_at), url, url, url)};
+}
+
 MailText ApiKeyCreatedMail(std::string_view url, std::string_view email, std::string_view key_id,
                            const http::ClientAddress& client, Time now) {
   return {"A new API key",
           fmt::format("An API key was made for your account {} at\n"
                       "{}\n"
-                      "{}. It does what you may do.\n"
+                      "{}. It can do whatever you can.\n"
                       "\n"
                       "If it was not you, revoke it, look for others, and change your password:\n"
                       "\n"
                       "    claviger --url {} api-key revoke {}\n"
                       "    claviger --url {} api-key list\n"
                       "\n"
-                      "Of more than ten keys in an hour no mail tells.\n",
+                      "Beyond ten keys in an hour no mail is sent.\n",
                       email, url, Asker(client, now), url, key_id, url)};
 }
 

@@ -18,6 +18,10 @@ MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& 
 // `inviter`: whose organisation the account is in, where no mail before has named them; empty otherwise.
 MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter = {});
 MailText PasswordChangedMail(std::string_view url, std::string_view email, Time now);
+// To the person whose agent `agent_id` is, which somebody asked for.
+MailText AgentEnrolledMail(std::string_view url, std::string_view agent_id, const SecretBytes& key,
+                           const http::ClientAddress& asker, Time asked_at);
+MailText NoRoomForAgentMail(std::string_view url, const http::ClientAddress& asker, Time asked_at);
 MailText ApiKeyCreatedMail(std::string_view url, std::string_view email, std::string_view key_id,
                            const http::ClientAddress& client, Time now);
 

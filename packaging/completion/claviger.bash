@@ -30,6 +30,7 @@ _claviger_options() {
             echo --description --scope --token-ttl --expires-at --expires-in --vault --auth-method \
                 --client-cert-fingerprint --oidc-issuer --oidc-client-id
             ;;
+        'agent enroll') echo --email --name --description ;;
         'agent update')
             echo --name --description --scope --token-ttl --expires-at --expires-in --vault --any-vault --activate
             ;;
@@ -60,7 +61,7 @@ _claviger_subcommands() {
         '') echo signup verify-email login logout whoami mfa api-key agent vault secret run audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
-        agent) echo create list show update deactivate rotate-key token ;;
+        agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
         audit) echo list export verify key ;;

@@ -90,7 +90,7 @@ complete -c claviger -n '__claviger_at -n 0 api-key' -a 'create list revoke'
 complete -c claviger -n '__claviger_at api-key create' -l scope -x -d 'A label to keep with it'
 complete -c claviger -n '__claviger_at api-key revoke' -l yes -d 'Do not ask'
 
-complete -c claviger -n '__claviger_at -n 0 agent' -a 'create list show update deactivate rotate-key token'
+complete -c claviger -n '__claviger_at -n 0 agent' -a 'create enroll list show update deactivate rotate-key token'
 for command in create update
     complete -c claviger -n "__claviger_at agent $command" -l description -x -d 'What it is for'
     complete -c claviger -n "__claviger_at agent $command" -l scope -x -d 'A path glob or label'
@@ -102,6 +102,9 @@ complete -c claviger -n '__claviger_at agent create' -l auth-method -x -d 'How i
 complete -c claviger -n '__claviger_at agent create' -l client-cert-fingerprint -x -d 'SHA-256 of its certificate'
 complete -c claviger -n '__claviger_at agent create' -l oidc-issuer -x -d 'Who vouches for it'
 complete -c claviger -n '__claviger_at agent create' -l oidc-client-id -x -d 'Its name there'
+complete -c claviger -n '__claviger_at agent enroll' -l email -x -d 'The address of the person'
+complete -c claviger -n '__claviger_at agent enroll' -l name -x -d 'Its name'
+complete -c claviger -n '__claviger_at agent enroll' -l description -x -d 'What it is for'
 complete -c claviger -n '__claviger_at agent update' -l name -x -d 'Another name'
 complete -c claviger -n '__claviger_at agent update' -l any-vault -d 'Bind it to no vault any more'
 complete -c claviger -n '__claviger_at agent update' -l activate -d 'Undo a deactivation'

@@ -1,7 +1,10 @@
-"""agent create, list, show, update, deactivate, rotate-key and token."""
+"""agent create, enroll, list, show, update, deactivate, rotate-key and token."""
 
 import json
 import re
+
+from command import Cli
+from support.mail import MailServer
 
 
 def test_the_life_of_an_agent(cli, stranger):
@@ -36,6 +39,24 @@ def test_the_life_of_an_agent(cli, stranger):
     assert "deactivated" in cli.ok("agent", "list").decode()
     cli.ok("agent", "update", "ship", "--activate")
     cli.ok("agent", "token", env={"CLAVIGER_API_KEY": rotated})
+
+
+def test_an_agent_whose_key_comes_by_mail(installation, tmp_path, account):
+    mail = MailServer(installation)
+    node = installation.daemon("mailing-agents-cli", **mail.settings(installation.directory))
+    try:
+        program = Cli(tmp_path / "program", node.base_url, node.ca)
+        asked = program.run("agent", "enroll", "--email", account.email, "--name", "deploy", "--description", "ships")
+        assert (asked.returncode, asked.stdout) == (0, b"") and b"mail" in asked.stderr
+        key = re.search(r"\bocv_[\w-]{43}\b", mail.wait_for(account.email).get_payload()).group()
+        assert program.ok("agent", "token", env={"CLAVIGER_API_KEY": key}).decode().count(".") == 2
+        assert "Too many" in program.fails(6, "agent", "enroll", "--email", account.email, "--name", "deploy")
+        answer = json.loads(program.ok("agent", "enroll", "--email", "nobody@example.org", "--name", "n", "--output", "json"))
+        assert answer["agent_id"] == "00000000-0000-0000-0000-000000000000"
+        assert program.run("agent", "enroll", "--name", "n").returncode == 2
+    finally:
+        node.kill9()
+        mail.stop()
 
 
 def test_an_agent_bound_by_the_names_of_vaults(cli, account):

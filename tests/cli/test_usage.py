@@ -16,7 +16,7 @@ COMMANDS = {
     "api-key revoke": "claviger-api-key",
     "agent": "claviger-agent", "agent create": "claviger-agent", "agent list": "claviger-agent",
     "agent show": "claviger-agent", "agent update": "claviger-agent", "agent deactivate": "claviger-agent",
-    "agent rotate-key": "claviger-agent", "agent token": "claviger-agent",
+    "agent rotate-key": "claviger-agent", "agent token": "claviger-agent", "agent enroll": "claviger-agent",
     "vault": "claviger-vault", "vault create": "claviger-vault", "vault list": "claviger-vault",
     "vault show": "claviger-vault", "vault delete": "claviger-vault",
     "secret": "claviger-secret", "secret put": "claviger-secret", "secret get": "claviger-secret",

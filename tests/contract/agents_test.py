@@ -244,7 +244,7 @@ def test_without_a_valid_credential_there_is_nothing(api, method, path, token):
     refused(api.request(method, path, token=token, json={"name": "n"} if method != "GET" else None))
 
 
-@pytest.mark.parametrize("path,allowed", [(AGENTS, {"GET", "POST"}), (f"{AGENTS}/me", {"GET"}),
+@pytest.mark.parametrize("path,allowed", [(AGENTS, {"GET", "POST"}), (f"{AGENTS}/me", {"GET"}), (f"{AGENTS}/enroll", {"POST"}),
                                           (f"{AGENTS}/{ABSENT}", {"GET", "PATCH", "DELETE"}),
                                           (f"{AGENTS}/{ABSENT}/rotate-key", {"POST"}), (EXCHANGE, {"POST"})])
 def test_other_methods_are_refused_with_those_allowed(account, path, allowed):

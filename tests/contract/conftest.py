@@ -5,25 +5,8 @@ from pathlib import Path
 
 import pytest
 from support import openapi
-from support.mail import MailServer
 
 FOLDER = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def mail(installation):
-    server = MailServer(installation)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def mailing(installation, mail, request):
-    """A daemon whose signup is by mail, on the database of all others."""
-    name = request.module.__name__.removesuffix("_test")
-    node = installation.daemon(f"mailing-{name}", **mail.settings(installation.directory))
-    yield node
-    assert node.stop() == 0, node.log_text()[-3000:]
 
 
 def _whole_folder(session):

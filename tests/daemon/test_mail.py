@@ -1,5 +1,6 @@
 """The outbox and its mail server: no mail is lost, none comes from two nodes, none goes in clear."""
 
+import re
 import secrets
 
 import pytest
@@ -207,6 +208,28 @@ def test_two_nodes_send_each_mail_once(own_installation, mail):
             node.kill9()
 
 
+def test_two_nodes_make_each_agent_that_was_asked_for_once_and_none_is_lost_when_they_die(own_installation, mail):
+    settings = mail.settings(own_installation.directory, auth__signup="direct", limits__enroll_window="1ms")
+    nodes = [own_installation.daemon(name, **settings) for name in ("five", "six")]
+    people = [nodes[0].api().signup() for _ in range(6)]
+    try:
+        for number, person in enumerate(people):
+            asked = nodes[number % 2].api().post("/v1/agents/enroll", json={"human_email": person.email, "name": "a"})
+            assert asked.status_code == 201
+        for node in nodes:
+            node.kill9()
+        own_installation.sql("UPDATE enrollments SET next_attempt_at = now()")  # or what was claimed waits half a minute
+        for node in nodes:
+            node.start()
+        for person in people:
+            text = mail.wait_for(person.email).get_payload()
+            [agent] = person.get("/v1/agents").json()["agents"]
+            assert agent["id"] in text and len(mail.to(person.email)) == 1
+    finally:
+        for node in nodes:
+            node.kill9()
+
+
 def test_a_mail_that_one_node_is_sending_is_not_taken_by_the_other(own_installation, mail):
     settings = mail.settings(own_installation.directory, mail__timeout="60s")
     nodes = [own_installation.daemon(name, **settings) for name in ("three", "four")]
@@ -227,13 +250,18 @@ def test_a_mail_that_one_node_is_sending_is_not_taken_by_the_other(own_installat
 
 
 def test_nothing_secret_is_in_log_or_database(node, mail):
-    token = mail.token(ask(node))
+    person = ask(node)
+    token = mail.token(person)
+    assert node.api().post("/v1/auth/verify-email", json={"token": token}).status_code == 200
+    mail.wait_for(person, 2)
+    assert node.api().post("/v1/agents/enroll", json={"human_email": person, "name": "a"}).status_code == 201
+    key = re.search(r"ocv_[\w-]{43}", mail.wait_for(person, 3).get_payload()).group()
     mail.stop()
     waiting = ask(node)
     wait_logged(node, WAITS)
     dump = node.installation.cluster.dump(node.installation.database)
     assert waiting.encode() in dump
-    for secret in (token, token[4:], MAIL_PASSWORD, PASSWORD):
+    for secret in (token, token[4:], key[4:], MAIL_PASSWORD, PASSWORD):
         assert secret.encode() not in dump and secret not in node.log_text()
 
 

@@ -60,6 +60,21 @@ void CheckUpdate(std::string_view text) {
   Require(EncodeCreateAgent({again, {}}) == EncodeCreateAgent({settings, {}}), "and changes nothing then");
 }
 
+void CheckEnroll(std::string_view text) {
+  const auto request = DecodeEnrollAgent(text);
+  if (!request) return;
+  const auto& [name, email, description] = request.value();
+  AgentSettings settings;
+  settings.name = name;
+  settings.description = description;
+  RequireSettings(settings);
+  const auto normal = NormalizeEmail(email);
+  Require(normal && normal.value() == email, "addresses are normal");
+  const auto again = DecodeEnrollAgent(DumpJson(EncodeEnrollAgent(request.value())));
+  Require(again && EncodeEnrollAgent(again.value()) == EncodeEnrollAgent(request.value()),
+          "requests print back");
+}
+
 void CheckToken(std::string_view text) {
   const auto request = DecodeAgentToken(text);
   if (!request) return;
@@ -73,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzz::Text(data, size);
   CheckCreate(text);
   CheckUpdate(text);
+  CheckEnroll(text);
   CheckToken(text);
   return 0;
 }

@@ -154,6 +154,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE agents SET created_by = NULL",
                           "UPDATE agents SET ssh_public_key = ssh_public_key",
                           "UPDATE agents SET org_id = org_id",
+                          "UPDATE agents SET enrolled = false",
+                          "UPDATE enrollments SET email = email",
                           "UPDATE device_codes SET user_mac = user_mac",
                           "UPDATE device_codes SET expires_at = now()",
                           "UPDATE device_codes SET address = address",

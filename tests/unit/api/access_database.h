@@ -29,7 +29,8 @@ struct Database {
         "audit_events, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "device_codes, page_sessions, refresh_families, refresh_tokens, "
-        "mfa_challenges, outbox, pending_signups, invitations, guess_budgets, familiar_addresses CASCADE");
+        "mfa_challenges, outbox, enrollments, pending_signups, invitations, guess_budgets, "
+        "familiar_addresses CASCADE");
   }
 
   // Runs one statement as the owner of the tables; for what the runtime role may not.

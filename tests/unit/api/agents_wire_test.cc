@@ -50,6 +50,19 @@ TEST_CASE("fingerprints are 32 bytes in hexadecimal, with colons between all or 
   }
 }
 
+TEST_CASE("who shall get an agent's key is an address in its one form") {
+  const auto asked = DecodeEnrollAgent(R"({"name":"n","human_email":"Ann@Example.ORG"})");
+  REQUIRE(asked.has_value());
+  CHECK(asked.value().email == "ann@example.org");
+  CHECK(asked.value().description.empty());
+  for (const char* bad :
+       {"", "ann", "@example.org", "ann@", "a b@example.org", "ann@example.org\r\nBcc: x@y.z",
+        "ann@example.org, bob@example.org", "<ann@example.org>", "ann\xC3\xA9@example.org"}) {
+    CHECK_FALSE(DecodeEnrollAgent(Json({{"name", "n"}, {"human_email", bad}}).dump()).has_value());
+  }
+  CHECK(EncodeEnrollmentAsked().at("agent_id") == "00000000-0000-0000-0000-000000000000");
+}
+
 TEST_CASE("a change leaves what it does not name, and null clears what may be absent") {
   AgentSettings settings;
   settings.name = "old";

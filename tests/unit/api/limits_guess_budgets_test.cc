@@ -79,6 +79,27 @@ TEST_CASE_FIXTURE(Fixture, "there is a total, for those without address or accou
   CHECK(!Take(kAttacker));
 }
 
+TEST_CASE_FIXTURE(Fixture, "agents are enrolled for an address once in their window, familiar or not") {
+  Right(kOwner);
+  CHECK(Exhaust(kOwner, Guess::kEnroll) == 1);
+  CHECK(!Take(At(kAttacker, 1), Guess::kEnroll));
+  Pass(10 * 60 - 10);
+  CHECK(!Take(kOwner, Guess::kEnroll));
+  Pass(10);
+  CHECK(Exhaust(At(kAttacker, 1), Guess::kEnroll) == 1);
+  GuessBudgets unlimited({}, Bytes(32, 8), {pool, clock, QuietLog(), refusals});
+  CHECK(unlimited.Take(Guess::kEnroll, kOwner, *draft));
+  CHECK(!unlimited.Take(Guess::kEnroll, kOwner, *draft));
+}
+
+TEST_CASE_FIXTURE(Fixture, "enrollments are counted by who asks, and in all, too") {
+  for (int n = 0; n < 6; ++n) {
+    CHECK(Take({kAttacker.address, std::to_string(n) + "@example.org"}, Guess::kEnroll));
+  }
+  CHECK(!Take({kAttacker.address, "bob@example.org"}, Guess::kEnroll));
+  CHECK(Exhaust({"", ""}, Guess::kEnroll) == 6);
+}
+
 TEST_CASE_FIXTURE(Fixture, "each kind of guess has budgets of its own") {
   CHECK(Exhaust(kAttacker, Guess::kLogin) == 3);
   CHECK(Exhaust(kAttacker, Guess::kTotp) == 3);
