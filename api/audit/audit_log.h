@@ -6,14 +6,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
-#include <string>
-#include <thread>
+#include <span>
 #include <vector>
 
 #include "api/audit/audit_draft.h"
+#include "api/work_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -56,11 +54,9 @@ class AuditLog {
     crypto::AuditRecord record;
     std::function<void(Status)> done;
   };
-  void Loop();
-  void RefuseQueued(std::unique_lock<std::mutex>& lock);
   // Commits them and answers each.
-  void Settle(const std::vector<Waiting>& batch);
-  Status CommitBatch(const std::vector<Waiting>& batch);
+  void Settle(std::span<const Waiting> batch);
+  Status CommitBatch(std::span<const Waiting> batch);
   void Report(const Status& committed);
 
   schema::Pool& pool_;
@@ -68,13 +64,10 @@ class AuditLog {
   Random& random_;
   const Log& log_;
   const size_t max_queue_;
-  mutable std::mutex mutex_;  // guards queue_ and stopping_
-  std::condition_variable wake_;
-  std::vector<Waiting> queue_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   std::atomic<bool> failing_{false};  // written by the committing thread only: an outage is logged once
   std::atomic<SteadyTime> failed_at_{SteadyTime{}};
-  std::thread thread_;
+  BatchPool<Waiting> committing_;  // one thread; refers to all others
 };
 
 }  // namespace claviger::api
