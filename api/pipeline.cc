@@ -27,6 +27,9 @@ Status CheckKind(const Route& route, const Principal& principal) {
   if (route.auth == AuthKind::kAgent && principal.type != PrincipalType::kAgent) {
     return Forbidden("Only an agent may do this");
   }
+  if (principal.role == Role::kAuditor && !route.for_auditors) {
+    return Forbidden("An auditor may only read the audit log");
+  }
   return Ok();
 }
 
@@ -127,7 +130,7 @@ void Pipeline::AnswerAtOnce(const Router::Match& match, const http::Request& req
   const Principal nobody;
   AuditDraft unused(request, {}, match.route->operation_id);
   Context context{request, match.params, nobody, unused};
-  responder.Send(Settle(*match.route, request, Call(match.route->handler, context)));
+  responder.Send(Settle(*match.route, request, Call(match.route->handler, context), unused));
 }
 
 bool Pipeline::Shape(Job& job) {
@@ -136,7 +139,7 @@ bool Pipeline::Shape(Job& job) {
   std::optional<AuditDraft> draft;
   Status admitted = limiters_.shaper->Admit(route, job.request, draft);
   if (admitted.has_value()) return true;
-  Deliver(job, *draft, Settle(route, job.request, std::move(admitted).as_failure()));
+  Deliver(job, *draft, Settle(route, job.request, std::move(admitted).as_failure(), *draft));
   return false;
 }
 
@@ -146,7 +149,7 @@ void Pipeline::RunAdmission(Job& job) {
   Principal principal;
   auto permit = Admit(job, principal, draft);
   if (!permit.has_value()) {
-    return Deliver(job, draft, Settle(route, job.request, std::move(permit).as_failure()));
+    return Deliver(job, draft, Settle(route, job.request, std::move(permit).as_failure(), draft));
   }
   http::Responder responder = job.responder;
   const Permit charged = permit.value();
@@ -155,7 +158,7 @@ void Pipeline::RunAdmission(Job& job) {
                                    draft = std::move(draft), permit = std::move(permit).value()]() mutable {
     Context context{job.request, job.match.params, principal, draft, std::move(permit)};
     const Route& admitted = *job.match.route;
-    Deliver(job, draft, Settle(admitted, job.request, Call(admitted.handler, context)));
+    Deliver(job, draft, Settle(admitted, job.request, Call(admitted.handler, context), draft));
   });
   if (queued) return;
   limiters_.guesses->GiveBack(charged);  // or a full queue would use up the guesses of whoever waits for it
@@ -172,7 +175,7 @@ Result<Permit> Pipeline::Admit(const Job& job, Principal& principal, AuditDraft&
 void Pipeline::Run(Job& job) {
   const Route& route = *job.match.route;
   AuditDraft draft(job.request, route.action, route.operation_id);
-  http::Response response = Settle(route, job.request, Serve(job.match, job.request, draft));
+  http::Response response = Settle(route, job.request, Serve(job.match, job.request, draft), draft);
   Deliver(job, draft, std::move(response));
 }
 
@@ -226,11 +229,11 @@ void Pipeline::RunTogether(const Route& route, std::span<Job* const> jobs) {
   auto answers = CallBatchHandler(route, contexts);
   for (size_t i = 0; i < attempts.size(); ++i) {
     Job& job = *attempts[i].job;
-    const AuditDraft& draft = attempts[i].draft;
+    AuditDraft& draft = attempts[i].draft;
     if (answers[i]) {
-      Deliver(job, draft, Settle(route, job.request, *std::move(answers[i])));
+      Deliver(job, draft, Settle(route, job.request, *std::move(answers[i]), draft));
     } else if (draft.committed()) {
-      Deliver(job, draft, Settle(route, job.request, Internal("a batch broke off after its commit")));
+      Deliver(job, draft, Settle(route, job.request, Internal("a batch broke off after its commit"), draft));
     } else {
       RunAlone(job);
     }
@@ -283,9 +286,10 @@ Status Pipeline::CheckAddress(const Route& route, const http::Request& request, 
 }
 
 http::Response Pipeline::Settle(const Route& route, const http::Request& request,
-                                Result<http::Response> answer) const {
+                                Result<http::Response> answer, AuditDraft& draft) const {
   if (answer.has_value()) return std::move(answer).value();
   const Error& error = answer.error();
+  draft.Explain(error.detail);
   http::Response response = Refuse(route.refusal, error);
   if (response.status >= 500) {
     log_.Failure("request failed", error,

@@ -79,9 +79,10 @@ class Pipeline {
   Result<http::Response> Serve(const Router::Match& match, const http::Request& request, AuditDraft& draft);
   Status CheckAddress(const Route& route, const http::Request& request, const Principal& principal,
                       AuditDraft& draft);
-  // Turns an error into its problem body; logs it, here and nowhere else.
-  http::Response Settle(const Route& route, const http::Request& request,
-                        Result<http::Response> answer) const;
+  // Turns an error into its problem body; logs it, here and nowhere else. The record gets what the caller
+  // gets.
+  http::Response Settle(const Route& route, const http::Request& request, Result<http::Response> answer,
+                        AuditDraft& draft) const;
 
   Router router_;
   Authenticator& authenticator_;

@@ -71,6 +71,8 @@ struct Route {
   BatchHandler batch = {};
   // How its refusals look; empty: problem bodies (api/http/problem.h).
   Refusal refusal = {};
+  // Auditors may use it: it shows the log, or concerns nothing but their own account.
+  bool for_auditors = false;
   // IP rules do not keep an owner who calls from the server's own machine from this route: the way back in.
   bool open_to_local_owner = false;
 };

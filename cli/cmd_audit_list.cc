@@ -10,11 +10,14 @@ namespace claviger::cli {
 namespace {
 
 struct ListOptions {
+  std::string resource_type;
   std::string resource_id;
   std::string actor_id;
   std::string action;
+  std::string outcome;
   std::string from;
   std::string to;
+  std::string before;
   int limit = 0;  // 0: the server's default
   int offset = 0;
 };
@@ -41,11 +44,14 @@ std::vector<std::string> RowOf(const Json& event) {
 
 Result<int> List(const Context& context, const ListOptions& options) {
   TRY(ApiClient api, context.LoggedIn());
-  TRY(Json answer, api.Get("/v1/audit/events" + QueryString({{"resource_id", options.resource_id},
+  TRY(Json answer, api.Get("/v1/audit/events" + QueryString({{"resource_type", options.resource_type},
+                                                             {"resource_id", options.resource_id},
                                                              {"actor_id", options.actor_id},
                                                              {"action", options.action},
+                                                             {"outcome", options.outcome},
                                                              {"from", options.from},
                                                              {"to", options.to},
+                                                             {"before", options.before},
                                                              {"limit", NumberOrNothing(options.limit)},
                                                              {"offset", NumberOrNothing(options.offset)}})));
   if (context.json()) {
@@ -64,11 +70,15 @@ Result<int> List(const Context& context, const ListOptions& options) {
 void AddAuditList(CLI::App& group, Action& chosen) {
   auto options = std::make_shared<ListOptions>();
   auto* list = group.add_subcommand("list", "List audit events, newest first");
+  list->add_option("--resource-type", options->resource_type, "Only on resources of this type, such as secret");
   list->add_option("--resource-id", options->resource_id, "Only events on this resource");
   list->add_option("--actor-id", options->actor_id, "Only events of this person or agent");
   list->add_option("--action", options->action, "Only this action, such as secret.read");
+  list->add_option("--outcome", options->outcome, "Only with this outcome")
+      ->check(CLI::IsMember({"success", "denied", "failed", "unknown"}));
   list->add_option("--from", options->from, "Not before this time (RFC 3339)")->check(CheckTime);
   list->add_option("--to", options->to, "Not after this time (RFC 3339)")->check(CheckTime);
+  list->add_option("--before", options->before, "Only behind this event (id): the next page");
   list->add_option("--limit", options->limit, "At most so many (default 100, at most 1000)")
       ->check(CLI::Range(1, 1000));  // more than the server gives would look like all there is
   list->add_option("--offset", options->offset, "Skip so many")->check(CLI::Range(0, 2147483647));

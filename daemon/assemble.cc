@@ -37,6 +37,20 @@ Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
   return LoadSystemKek(*lease);
 }
 
+Outcome<void> BeginWatch(api::RollbackWatch& watch, schema::Pool& pool) {
+  TRY(auto lease, Stage(ExitCode::kDatabase, pool.Acquire()));
+  const Status begun = watch.Begin(*lease);
+  if (begun) return boost::outcome_v2::success();
+  switch (begun.error().kind) {
+    case ErrorKind::kIntegrity:
+      return Refusal{ExitCode::kSetBack, begun.error()};
+    case ErrorKind::kInvalid:
+      return Refusal{ExitCode::kConfig, begun.error()};
+    default:
+      return Refusal{ExitCode::kDatabase, begun.error()};
+  }
+}
+
 Outcome<crypto::WrappedKek> AwaitDatabase(Startup& startup, schema::Pool& pool) {
   auto kek = startup.Await(ExitCode::kDatabase, "database", [&] { return CheckDatabase(pool); });
   if (kek) return kek;
@@ -71,6 +85,9 @@ void Announce(const Config& config, const api::http::Server& server, const Log& 
   if (config.dev) {
     log.Warn("DEVELOPER MODE: not for production", {{"signup", ShowValue(config.signup)}});
   }
+  if (config.state_directory.empty()) {
+    log.Warn("a database that is set back goes unnoticed at a start: process.state_directory is not set");
+  }
   log.Info("serving", {{"addresses", fmt::format("{}", fmt::join(server.Addresses(), " "))}});
 }
 
@@ -95,6 +112,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   schema::Pool pool(config.database, log);
   TRY(const auto system_kek, AwaitDatabase(startup, pool));
   TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_kek)));
+  api::RollbackWatch watch(config.state_directory, clock, log);
+  TRYV(BeginWatch(watch, pool));
 
   const crypto::TokenVerifier verifier(config.issuer, std::move(token_keys));
   api::KeyUses key_uses(pool, clock, log);
@@ -106,7 +125,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
       [&](const std::string& url) { return api::HttpsGet(url, {.ca_file = config.oidc_ca_file}); }, clock,
       log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
-  api::AuditLinker linker(pool, *keyring, clock, log);
+  api::AuditLinker linker({pool, *keyring, watch, clock, log});
   api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
@@ -122,7 +141,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::TrafficShaper shaper(config.traffic, clock, random, refusals);
   TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
   api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
-  api::Readiness readiness(config.database, *keyring, audit, clock, log);
+  api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,

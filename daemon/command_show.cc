@@ -72,7 +72,8 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::Mail mail({}, {keyring, system_kek, clock, random});
   api::RefusalDigest refusals(clock);
   api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
-  const api::Readiness readiness(config.database, keyring, audit, clock, log);
+  const api::RollbackWatch watch({}, clock, log);
+  const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool, authenticator,

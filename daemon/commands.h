@@ -15,6 +15,8 @@ Outcome<void> Init(const CommandLine& line, const Config& config);
 // Brings the schema up to date, and writes the installation record if the token's keys are there. Safe to
 // repeat.
 Outcome<void> Migrate(const CommandLine& line, const Config& config);
+// Takes the database as it is, though this node has seen a later one: after a restore.
+Outcome<void> AcceptDatabase(const CommandLine& line, const Config& config);
 // Prints the effective configuration.
 Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
 // Prints the route table.

@@ -205,15 +205,21 @@ Status CheckOidc(const Config& config) {
   return Ok();
 }
 
-// The PIN may come as a systemd credential.
-void FillPinFile(Config& config, char** environment) {
-  if (!config.hsm.pin_file.empty()) return;
-  constexpr std::string_view kVariable = "CREDENTIALS_DIRECTORY=";
+std::string FromSystemd(char** environment, std::string_view variable) {
   for (char** word = environment; word != nullptr && *word != nullptr; ++word) {
     const std::string_view text = *word;
-    if (text.starts_with(kVariable))
-      config.hsm.pin_file = std::string(text.substr(kVariable.size())) + "/hsm-pin";
+    if (text.starts_with(variable)) return std::string(text.substr(variable.size()));
   }
+  return {};
+}
+
+// What systemd offers to a service counts where nothing else is said.
+void FillFromSystemd(Config& config, char** environment) {
+  if (config.hsm.pin_file.empty()) {
+    const std::string credentials = FromSystemd(environment, "CREDENTIALS_DIRECTORY=");
+    if (!credentials.empty()) config.hsm.pin_file = credentials + "/hsm-pin";
+  }
+  if (config.state_directory.empty()) config.state_directory = FromSystemd(environment, "STATE_DIRECTORY=");
 }
 
 void FillListeners(Config& config) {
@@ -235,7 +241,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   }
   Config config;
   TRYV(Apply(config, keys, values));
-  FillPinFile(config, sources.environment);
+  FillFromSystemd(config, sources.environment);
   TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckListeners(config));

@@ -33,6 +33,9 @@ struct Config {
   MemoryLock memory_lock = MemoryLock::kAuto;
   // How long a start waits for a database or an HSM that is away. Default: 30 s.
   std::chrono::milliseconds startup_wait{30000};
+  // Where the daemon keeps what the database must not take back. Default: none, or systemd's
+  // $STATE_DIRECTORY.
+  std::string state_directory;
   // How long answers in flight may take after SIGTERM. Default: 30 s.
   std::chrono::milliseconds drain_timeout{30000};
 

@@ -91,6 +91,8 @@ std::vector<ConfigKey> ProcessKeys() {
       Value("dev", "developer mode: direct signup, loud in the log", FIELD(dev)),
       Value("log.level", "least level that is logged", FIELD(log_level)),
       Value("process.memory_lock", "keep pages out of swap", FIELD(memory_lock)),
+      Value("process.state_directory", "directory of the daemon's own for the newest checkpoint seen",
+            FIELD(state_directory)),
       Wait("process.startup_wait", "how long a start waits for database and HSM", FIELD(startup_wait)),
       Wait("process.drain_timeout", "time for answers in flight at the end", FIELD(drain_timeout)),
   };

@@ -17,6 +17,7 @@ enum class ExitCode : int {
   kDatabase = 6,    // database cannot be reached
   kListen = 7,      // address in use, TLS files unusable
   kProtection = 8,  // running as root, memory cannot be locked
+  kSetBack = 9,     // the database is older than what this node has seen of it
 };
 
 // Why a command will not go on. The error's detail is the one line for people; its cause goes beside it,

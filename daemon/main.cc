@@ -27,6 +27,8 @@ constexpr std::array kCommands{
     Command{"run", "serve until SIGTERM", true, true, Run},
     Command{"init", "make the token's keys that are missing", true, true, Init},
     Command{"migrate", "bring the database schema up to date, under the owner role", true, false, Migrate},
+    Command{"accept-database", "go on with a database that was set back, after a restore", true, true,
+            AcceptDatabase},
     Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
     Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
 };
@@ -37,7 +39,8 @@ void PrintUsage() {
   fmt::print("  {:<14} {}\n\n", "version", "print the version");
   fmt::print(
       "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
-      "7 listener or TLS, 8 process protection. See clavigerd(8); `clavigerd COMMAND --help` says more.\n");
+      "7 listener or TLS, 8 process protection, 9 database set back. See clavigerd(8); `clavigerd COMMAND "
+      "--help` says more.\n");
 }
 
 void PrintHelp(const Command& command) {

@@ -13,7 +13,8 @@ constexpr Statement kExcess{"runtime_role.excess", R"(
                  WHERE n.nspname = 'public' AND pg_has_role(c.relowner, 'MEMBER')),
          EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE n.nspname = 'public'
-                   AND c.relname IN ('audit_events', 'audit_links', 'audit_checkpoints', 'audit_leaves')
+                   AND (c.relname IN ('audit_events', 'audit_links', 'audit_checkpoints', 'audit_leaves')
+                        OR c.relispartition)
                    AND (has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER')
                         OR has_any_column_privilege(c.oid, 'UPDATE'))))"};
 

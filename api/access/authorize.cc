@@ -10,8 +10,7 @@ bool IsCreator(const Principal& principal, const VaultFacts& vault) {
 }
 
 bool MayManage(const Principal& principal, const VaultFacts& vault) {
-  if (vault.created_by.is_nil()) return false;
-  return principal.type == PrincipalType::kUser && principal.role != Role::kMember;
+  return !vault.created_by.is_nil() && principal.Manages();
 }
 
 }  // namespace
@@ -22,6 +21,7 @@ Result<Grant> Authorize(const Principal& principal, Permission permission, const
   if (principal.org.IsNil() || principal.id.is_nil() || !(principal.org == vault.org)) {
     return NotFound("Vault not found");
   }
+  if (principal.role == Role::kAuditor) return Forbidden("Insufficient permissions");
   TRYV(CheckBinding(principal, vault.id));
   if (IsCreator(principal, vault) || (permission == Permission::kManage && MayManage(principal, vault))) {
     return Grant(vault.org, vault.id, permission);

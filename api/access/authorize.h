@@ -38,8 +38,8 @@ class Grant {
 // A vault of another organisation: kNotFound, exactly as an absent one. An agent that is bound to other
 // vaults: kForbidden, before anything else is looked at. For now only the creator may do anything with
 // secrets; kManage (delete the vault) also an owner or admin of the organisation, unless the vault is the
-// daemon's own. Else kForbidden "Insufficient permissions". `path` is the secret's normal form, empty for the
-// vault itself.
+// daemon's own. An auditor may do nothing, not even what it made before. Else kForbidden "Insufficient
+// permissions". `path` is the secret's normal form, empty for the vault itself.
 Result<Grant> Authorize(const Principal& principal, Permission permission, const VaultFacts& vault,
                         std::string_view path);
 

@@ -12,12 +12,14 @@ const char* Name(Role role) {
       return "admin";
     case Role::kOwner:
       return "owner";
+    case Role::kAuditor:
+      return "auditor";
   }
   std::abort();
 }
 
 std::optional<Role> ParseRole(std::string_view name) {
-  for (const Role role : {Role::kMember, Role::kAdmin, Role::kOwner}) {
+  for (const Role role : {Role::kMember, Role::kAdmin, Role::kOwner, Role::kAuditor}) {
     if (name == Name(role)) return role;
   }
   return std::nullopt;

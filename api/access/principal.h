@@ -13,7 +13,8 @@ namespace claviger::api {
 
 using crypto::PrincipalType;
 
-enum class Role : uint8_t { kMember, kAdmin, kOwner };
+// An auditor reads the organisation's audit log and nothing else of it (api/routes.h, for_auditors).
+enum class Role : uint8_t { kMember, kAdmin, kOwner, kAuditor };
 const char* Name(Role role);
 std::optional<Role> ParseRole(std::string_view name);
 
@@ -30,6 +31,10 @@ struct Principal {
   bool intents =
       false;  // of an agent: transactions may be signed for it, with keys that it may not read itself
 
+  // A person who looks after the organisation: an admin or an owner.
+  bool Manages() const {
+    return type == PrincipalType::kUser && (role == Role::kAdmin || role == Role::kOwner);
+  }
   std::string Subject() const { return std::string(crypto::Name(type)) + ":" + FormatUuid(id); }
 };
 

@@ -35,7 +35,7 @@ size_t SizeOf(const Agent& agent) {
 
 bool MayChange(const Principal& principal, const Agent& agent) {
   if (principal.type != PrincipalType::kUser) return false;
-  return principal.role != Role::kMember || (agent.created_by && agent.created_by->uuid == principal.id);
+  return principal.Manages() || (agent.created_by && agent.created_by->uuid == principal.id);
 }
 
 // Labels say nothing of paths.

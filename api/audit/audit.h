@@ -1,9 +1,10 @@
 #pragma once
 // Reading the audit log. Everybody sees the records of their own organisation only; reading is itself
-// recorded. A query reads the index (org_id, id) from the newest record on, between the ids of its times;
-// what else it filters by is tried record by record, so a rare match in a long time may meet the statement
-// timeout (503). What the installation itself recorded (callers that were never known) is for its operators,
-// in the database.
+// recorded, with what was asked for. A query reads the index (org_id, id) from the newest record on, between
+// the ids of its times; what else it filters by is tried record by record, some million a second, so a rare
+// match in a very long time may meet the statement timeout (503). Further indexes would cost every request:
+// each makes a record. What the installation itself recorded (callers that were never known) is for its
+// operators, in the database.
 
 #include <vector>
 

@@ -1,5 +1,6 @@
 #include "api/audit/audit_draft.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "api/json/json.h"
@@ -47,6 +48,12 @@ void AuditDraft::AddDetail(std::string_view name, std::string_view value) {
 
 void AuditDraft::AddDetail(std::string_view name, int64_t value) {
   number_details_.emplace_back(name, value);
+}
+
+void AuditDraft::Explain(std::string_view reason) {
+  const bool explained = std::any_of(text_details_.begin(), text_details_.end(),
+                                     [](const auto& detail) { return detail.first == "reason"; });
+  if (!explained) AddDetail("reason", reason);
 }
 
 crypto::AuditRecord AuditDraft::Finish(const Clock& clock, Random& random, std::string_view outcome) const {

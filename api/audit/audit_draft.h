@@ -34,6 +34,8 @@ class AuditDraft {
   bool committed() const { return committed_; }
   // For one of many refusals that another record tells of (api/limits/refusal_digest.h): none of its own.
   void LeaveOut() { committed_ = true; }
+  // Why the request was not done, unless somebody has said so more exactly.
+  void Explain(std::string_view reason);
   // For a refusal whose answer is a 200, as some protocols want it: its outcome is "denied".
   void Refuse(std::string_view reason) {
     AddDetail("reason", reason);

@@ -1,6 +1,7 @@
 #include "api/audit/audit_query.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -10,6 +11,7 @@ namespace claviger::api {
 namespace {
 
 constexpr size_t kMaxFilterBytes = 1024;
+constexpr std::array<std::string_view, 4> kOutcomes = {"success", "denied", "failed", "unknown"};
 
 Error BadParameter(std::string_view name, std::string_view rule) {
   return Invalid("Parameter '" + std::string(name) + "' " + std::string(rule));
@@ -32,6 +34,14 @@ Result<std::optional<std::string>> ReadText(const http::Request& request, std::s
   return std::optional<std::string>(*text);
 }
 
+Result<std::optional<Uuid>> ReadId(const http::Request& request, std::string_view name) {
+  const auto text = request.Query(name);
+  if (!text) return std::optional<Uuid>();
+  const auto id = ParseUuid(*text);
+  if (!id) return BadParameter(name, "must be a UUID");
+  return id;
+}
+
 }  // namespace
 
 Result<int64_t> ReadNumber(const http::Request& request, std::string_view name, int64_t min, int64_t max,
@@ -49,20 +59,23 @@ Result<int64_t> ReadNumber(const http::Request& request, std::string_view name, 
 
 Result<AuditEventFilter> ReadEventFilter(const http::Request& request) {
   AuditEventFilter filter;
+  TRY(filter.resource_type, ReadText(request, "resource_type"));
   TRY(filter.resource_id, ReadText(request, "resource_id"));
-  TRY(filter.actor_id, ReadText(request, "actor_id"));
-  if (filter.actor_id) {
-    const auto id = ParseUuid(*filter.actor_id);
-    if (!id) return BadParameter("actor_id", "must be a UUID");
-    filter.actor_id = FormatUuid(*id);
-  }
+  TRY(const auto actor, ReadId(request, "actor_id"));
+  if (actor) filter.actor_id = FormatUuid(*actor);
   TRY(filter.action, ReadText(request, "action"));
+  TRY(filter.outcome, ReadText(request, "outcome"));
+  if (filter.outcome && std::find(kOutcomes.begin(), kOutcomes.end(), *filter.outcome) == kOutcomes.end()) {
+    return BadParameter("outcome", "must be success, denied, failed or unknown");
+  }
   TRY(filter.from, ReadTime(request, "from"));
   TRY(filter.to, ReadTime(request, "to"));
+  TRY(const auto before, ReadId(request, "before"));
+  if (before) filter.before = EventId{*before};
   TRY(filter.limit, ReadNumber(request, "limit", 1, kMaxEvents, kDefaultEvents));
   TRY(filter.offset, ReadNumber(request, "offset", 0, std::numeric_limits<int64_t>::max(), 0));
   if (filter.offset > kMaxEventOffset) {
-    return BadParameter("offset", "is at most 100000; narrow the times instead");
+    return BadParameter("offset", "is at most 100000; narrow the times or use `before`");
   }
   return filter;
 }

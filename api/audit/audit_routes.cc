@@ -12,8 +12,25 @@ using http::Response;
 
 constexpr int64_t kMaxNumber = std::numeric_limits<int64_t>::max();
 
+// Texts are recorded as they were given; they hold no control characters.
+void RecordFilter(const AuditEventFilter& filter, AuditDraft& audit) {
+  const auto record = [&audit](std::string_view name, const std::optional<std::string>& value) {
+    if (value) audit.AddDetail(name, *value);
+  };
+  record("by_resource_type", filter.resource_type);
+  record("by_resource_id", filter.resource_id);
+  record("by_actor_id", filter.actor_id);
+  record("by_action", filter.action);
+  record("by_outcome", filter.outcome);
+  if (filter.from) audit.AddDetail("from", FormatTime(*filter.from));
+  if (filter.to) audit.AddDetail("to", FormatTime(*filter.to));
+  if (filter.before) audit.AddDetail("before", filter.before->ToString());
+  if (filter.offset != 0) audit.AddDetail("offset", filter.offset);
+}
+
 Result<Response> QueryAuditEvents(AuditTrail& trail, Context& context) {
   TRY(auto filter, ReadEventFilter(context.request));
+  RecordFilter(filter, context.audit);
   TRY(const auto events, trail.Events(context.principal, std::move(filter)));
   context.audit.AddDetail("count", static_cast<int64_t>(events.size()));
   return Response::Json(200, DumpJson(EncodeAuditEvents(events)));
@@ -49,19 +66,22 @@ std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set) {
        .pattern = "/v1/audit/events",
        .operation_id = "queryAuditEvents",
        .action = "audit.read",
-       .handler = bind(QueryAuditEvents)},
+       .handler = bind(QueryAuditEvents),
+       .for_auditors = true},
       {.method = Method::kGet,
        .pattern = "/v1/audit/export",
        .operation_id = "exportAuditRecords",
        .auth = AuthKind::kUser,
        .action = "audit.export",
-       .handler = bind(ExportAuditRecords)},
+       .handler = bind(ExportAuditRecords),
+       .for_auditors = true},
       {.method = Method::kGet,
        .pattern = "/v1/audit/checkpoints",
        .operation_id = "listAuditCheckpoints",
        .auth = AuthKind::kUser,
        .action = "audit.export",
-       .handler = bind(ListAuditCheckpoints)},
+       .handler = bind(ListAuditCheckpoints),
+       .for_auditors = true},
       {.method = Method::kGet,
        .pattern = "/v1/audit/keys",
        .operation_id = "getAuditKeySet",

@@ -1,5 +1,7 @@
 #include "api/audit/audit_store.h"
 
+#include <nlohmann/json.hpp>
+
 namespace claviger::api::audit_store {
 namespace {
 
@@ -24,21 +26,26 @@ constexpr schema::Statement kInsertAll = {
     "INSERT INTO audit_pending (org_id, event_id) SELECT org_id, id FROM event",
     true};
 
+// Links are looked up for the page alone, and details are parsed only if they hold the path at all, as JSON
+// spells it.
 constexpr schema::Statement kFindEvents = {
     "audit_find_events",
     "SELECT e.org_id, e.id, e.actor_type, e.actor_id, e.action, e.resource_type, e.resource_id, e.outcome,"
     "       e.details, e.ip_address, e.request_id, e.created_at,"
     "       l.sequence, l.prev_event_id, l.integrity_hash"
-    "  FROM audit_events e"
+    "  FROM (SELECT * FROM audit_events"
+    "         WHERE org_id = $1 AND id BETWEEN $2 AND $3 AND id <> $4"
+    "           AND ($5::text IS NULL OR resource_type = $5)"
+    "           AND ($6::text IS NULL OR resource_id = $6"
+    "                OR (strpos(details, $14) > 0 AND details::json ->> 'path' = $6))"
+    "           AND ($7::text IS NULL OR actor_id = $7)"
+    "           AND ($8::text IS NULL OR action = $8)"
+    "           AND ($9::text IS NULL OR outcome = $9)"
+    "           AND ($10::timestamptz IS NULL OR created_at >= $10)"
+    "           AND ($11::timestamptz IS NULL OR created_at <= $11)"
+    "         ORDER BY id DESC LIMIT $12 OFFSET $13) e"
     "  LEFT JOIN audit_links l ON l.org_id = e.org_id AND l.event_id = e.id"
-    " WHERE e.org_id = $1"
-    "   AND ($2::text IS NULL OR e.resource_id = $2 OR e.details::json ->> 'path' = $2)"
-    "   AND ($3::text IS NULL OR e.actor_id = $3)"
-    "   AND ($4::text IS NULL OR e.action = $4)"
-    "   AND ($5::timestamptz IS NULL OR e.created_at >= $5)"
-    "   AND ($6::timestamptz IS NULL OR e.created_at <= $6)"
-    "   AND e.id BETWEEN $7 AND $8"
-    " ORDER BY e.id DESC LIMIT $9 OFFSET $10",
+    " ORDER BY e.id DESC",
     true};
 
 constexpr schema::Statement kLoadLinked = {
@@ -108,6 +115,11 @@ crypto::AuditRecord ReadRecord(const schema::Rows& rows, int row, int first) {
   return record;
 }
 
+crypto::AuditVerifier::LinkedRecord ReadLinked(const schema::Rows& rows, int row) {
+  const auto link = ReadLink(rows, row);
+  return {ReadRecord(rows, row, 0), link.sequence, link.previous_id, link.integrity_hash};
+}
+
 crypto::AuditCheckpoint ReadCheckpoint(const schema::Rows& rows, int row) {
   crypto::AuditCheckpoint checkpoint;
   checkpoint.number = static_cast<uint64_t>(rows.Int8(row, 0));
@@ -157,10 +169,13 @@ Result<std::vector<AuditEvent>> FindEvents(schema::Connection& connection, const
                                            const AuditEventFilter& filter) {
   // Ids carry the time: bounded, the index (org_id, id) reads only what lies between.
   const Uuid first = FirstUuidV7(filter.from.value_or(Time{}));
-  const Uuid last = filter.to ? LastUuidV7(*filter.to) : kGreatestUuid;
+  const EventId before = filter.before.value_or(EventId{kGreatestUuid});
+  const Uuid last = std::min(filter.to ? LastUuidV7(*filter.to) : kGreatestUuid, before.uuid);
   TRY(const auto rows,
-      connection.Run(kFindEvents, {org, filter.resource_id, filter.actor_id, filter.action, filter.from,
-                                   filter.to, first, last, filter.limit, filter.offset}));
+      connection.Run(kFindEvents,
+                     {org, first, last, before, filter.resource_type, filter.resource_id, filter.actor_id,
+                      filter.action, filter.outcome, filter.from, filter.to, filter.limit, filter.offset,
+                      DumpJson(Json(filter.resource_id.value_or("")))}));
   std::vector<AuditEvent> events;
   events.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) {
@@ -177,10 +192,7 @@ Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Conn
   TRY(const auto rows, connection.Run(kLoadLinked, {org, after, until, limit}));
   std::vector<crypto::AuditVerifier::LinkedRecord> links;
   links.reserve(static_cast<size_t>(rows.size()));
-  for (int i = 0; i < rows.size(); ++i) {
-    const auto link = ReadLink(rows, i);
-    links.push_back({ReadRecord(rows, i, 0), link.sequence, link.previous_id, link.integrity_hash});
-  }
+  for (int i = 0; i < rows.size(); ++i) links.push_back(ReadLinked(rows, i));
   return links;
 }
 

@@ -32,6 +32,8 @@ Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpoints(schema::Connection&
 
 // The twelve columns of a record from `first` on, in the order of the table, org_id before id.
 crypto::AuditRecord ReadRecord(const schema::Rows& rows, int row, int first);
+// And, behind them, the three of its link.
+crypto::AuditVerifier::LinkedRecord ReadLinked(const schema::Rows& rows, int row);
 crypto::Digest ReadDigest(const schema::Rows& rows, int row, int column);
 // The columns of a checkpoint in the order of the table; no leaves.
 crypto::AuditCheckpoint ReadCheckpoint(const schema::Rows& rows, int row);

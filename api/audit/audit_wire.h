@@ -26,11 +26,14 @@ inline constexpr int64_t kMaxEventOffset = 100000;
 
 // GET /v1/audit/events. An absent filter lets everything pass.
 struct AuditEventFilter {
+  std::optional<std::string> resource_type = {};
   std::optional<std::string> resource_id = {};  // equals the resource's id or the path in the details
   std::optional<std::string> actor_id = {};
   std::optional<std::string> action = {};
-  std::optional<Time> from = {};  // inclusive
-  std::optional<Time> to = {};    // inclusive
+  std::optional<std::string> outcome = {};
+  std::optional<Time> from = {};       // inclusive
+  std::optional<Time> to = {};         // inclusive
+  std::optional<EventId> before = {};  // only what is listed behind this event: the next page
   int64_t limit = kDefaultEvents;
   int64_t offset = 0;
 };

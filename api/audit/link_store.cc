@@ -60,6 +60,14 @@ constexpr schema::Statement kLoadLastCheckpoint = {
     "  FROM audit_checkpoints ORDER BY number DESC LIMIT 1",
     true};
 
+constexpr schema::Statement kLoadCheckpointAndLast = {
+    "audit_load_checkpoint_and_last",
+    "SELECT number, previous_hash, root, total_records, created_at, kid, signature FROM audit_checkpoints"
+    " WHERE number = $1 OR number = (SELECT max(number) FROM audit_checkpoints) ORDER BY number",
+    true};
+
+constexpr schema::Statement kMakeMonths = {"audit_make_months", "SELECT make_audit_months()"};
+
 constexpr schema::Statement kInsertCheckpoint = {
     "audit_insert_checkpoint",
     "INSERT INTO audit_checkpoints (number, previous_hash, root, total_records, created_at, kid, signature)"
@@ -133,6 +141,19 @@ Result<std::optional<crypto::AuditCheckpoint>> LoadLastCheckpoint(schema::Connec
   std::optional<crypto::AuditCheckpoint> last;
   if (!rows.empty()) last = audit_store::ReadCheckpoint(rows, 0);
   return last;
+}
+
+Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpointAndLast(schema::Connection& connection,
+                                                                   uint64_t number) {
+  TRY(const auto rows, connection.Run(kLoadCheckpointAndLast, {number}));
+  std::vector<crypto::AuditCheckpoint> checkpoints;
+  for (int i = 0; i < rows.size(); ++i) checkpoints.push_back(audit_store::ReadCheckpoint(rows, i));
+  return checkpoints;
+}
+
+Result<int32_t> MakeMonths(schema::Connection& connection) {
+  TRY(const auto rows, connection.Run(kMakeMonths, {}));
+  return rows.Int4(0, 0);
 }
 
 Status InsertCheckpoint(schema::Connection& connection, const crypto::AuditCheckpoint& checkpoint) {

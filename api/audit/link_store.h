@@ -43,8 +43,14 @@ Result<std::map<OrgId, ChainEnd>> LoadChainEnds(schema::Connection& connection,
                                                 const std::vector<OrgId>& orgs);
 // Without its leaves; nullopt before the first.
 Result<std::optional<crypto::AuditCheckpoint>> LoadLastCheckpoint(schema::Connection& connection);
+// The checkpoint of that number, if it is there, and the newest, in order and without their leaves.
+Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpointAndLast(schema::Connection& connection,
+                                                                   uint64_t number);
 Status InsertCheckpoint(schema::Connection& connection, const crypto::AuditCheckpoint& checkpoint);
 Status InsertLinks(schema::Connection& connection, uint64_t checkpoint,
                    const std::vector<crypto::AuditVerifier::LinkedRecord>& links);
+
+// The months ahead that audit_events lacks; returns how many were made.
+Result<int32_t> MakeMonths(schema::Connection& connection);
 
 }  // namespace claviger::api::link_store

@@ -18,6 +18,7 @@ constexpr int kMaxPages = 10;  // of rows without records in one pass
 constexpr std::chrono::minutes kCheckedStep{1};
 constexpr std::chrono::minutes kSettled{1};  // records as old as this should have been linked
 constexpr std::chrono::minutes kLongestLookBack{60};
+constexpr std::chrono::hours kMonthsInterval{1};
 constexpr std::chrono::milliseconds kInterval{1000};
 constexpr std::chrono::milliseconds kLongestBackoff{5000};
 
@@ -61,9 +62,6 @@ AuditCheckpoint NextCheckpoint(const std::optional<AuditCheckpoint>& last, const
 
 }  // namespace
 
-AuditLinker::AuditLinker(schema::Pool& pool, crypto::Keyring& keyring, const Clock& clock, const Log& log)
-    : pool_(pool), keyring_(keyring), clock_(clock), log_(log) {}
-
 AuditLinker::~AuditLinker() {
   {
     const std::lock_guard lock(mutex_);
@@ -78,8 +76,9 @@ void AuditLinker::Start() {
 }
 
 Result<uint64_t> AuditLinker::LinkOnce() {
-  TRY(auto lease, pool_.Acquire());
+  TRY(auto lease, parts_.pool.Acquire());
   schema::Connection& connection = *lease;
+  TRYV(parts_.watch.Look(connection));
   TRY(auto transaction, connection.Begin());
   TRY(const bool locked, link_store::TryLock(connection));
   if (!locked) return uint64_t{0};
@@ -93,7 +92,7 @@ Result<uint64_t> AuditLinker::LinkOnce() {
   TRYV(link_store::RemovePending(connection, records));
 
   const auto links = Link(std::move(records), ends);
-  auto checkpoint = NextCheckpoint(last, orgs, ends, count, clock_.Now());
+  auto checkpoint = NextCheckpoint(last, orgs, ends, count, parts_.clock.Now());
   TRYV(Sign(checkpoint));
   TRYV(link_store::InsertCheckpoint(connection, checkpoint));
   TRYV(link_store::InsertLinks(connection, checkpoint.number, links));
@@ -105,10 +104,10 @@ Result<uint64_t> AuditLinker::LinkOnce() {
 // published a moment ago, the second try sees the new name.
 Status AuditLinker::Sign(AuditCheckpoint& checkpoint) {
   for (int attempt = 0; attempt < 2; ++attempt) {
-    TRY(const auto keys, keyring_.PublicKeys(crypto::SigningKey::kAudit));
+    TRY(const auto keys, parts_.keyring.PublicKeys(crypto::SigningKey::kAudit));
     if (keys.empty()) return Internal("the keyring has no audit signing key");
     checkpoint.kid = keys.front().kid;
-    TRY(auto signature, keyring_.Sign(crypto::SigningKey::kAudit, crypto::CheckpointBytes(checkpoint)));
+    TRY(auto signature, parts_.keyring.Sign(crypto::SigningKey::kAudit, crypto::CheckpointBytes(checkpoint)));
     if (signature.kid == checkpoint.kid) {
       checkpoint.signature = std::move(signature.bytes);
       return Ok();
@@ -134,20 +133,20 @@ Result<std::vector<crypto::AuditRecord>> AuditLinker::LoadNext(schema::Connectio
 // Somebody removed records behind the daemon's back. Their rows stay in the queue as evidence.
 void AuditLinker::ReportMissing() {
   if (missing_ != reported_missing_ && missing_ != 0) {
-    log_.Failure("audit records vanished before they were linked",
-                 IntegrityFailure("audit_pending names events that audit_events lacks"),
-                 {{"count", std::to_string(missing_)}});
+    parts_.log.Failure("audit records vanished before they were linked",
+                       IntegrityFailure("audit_pending names events that audit_events lacks"),
+                       {{"count", std::to_string(missing_)}});
   }
   reported_missing_ = std::exchange(missing_, 0);
 }
 
 Result<uint64_t> AuditLinker::RequeueKept() {
-  const Time now = clock_.Now();
+  const Time now = parts_.clock.Now();
   if (!checked_) checked_ = now - kLongestLookBack;
   const Time until = *checked_ + kCheckedStep;
   if (now < next_check_ || until > now - kSettled) return uint64_t{0};
 
-  TRY(auto lease, pool_.Acquire());
+  TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
   TRY(const bool locked, link_store::TryLock(*lease));
   if (!locked) return uint64_t{0};
@@ -163,13 +162,26 @@ Result<uint64_t> AuditLinker::RequeueKept() {
   return static_cast<uint64_t>(unlinked.queued);
 }
 
+Status AuditLinker::MakeMonths() {
+  if (parts_.clock.Steady() < next_months_) return Ok();
+  next_months_ = parts_.clock.Steady() + kMonthsInterval;
+  TRY(auto lease, parts_.pool.Acquire());
+  TRY(auto transaction, lease->Begin());
+  TRY(const bool locked, link_store::TryLock(*lease));
+  if (!locked) return Ok();
+  TRY(const auto made, link_store::MakeMonths(*lease));
+  TRYV(transaction.Commit());
+  if (made > 0) parts_.log.Info("months of the audit log are made", {{"count", std::to_string(made)}});
+  return Ok();
+}
+
 void AuditLinker::ReportCheck(const Result<uint64_t>& queued) {
   if (!queued.has_value()) {
-    if (!check_failing_) log_.Failure("unlinked audit records cannot be looked for", queued.error());
+    if (!check_failing_) parts_.log.Failure("unlinked audit records cannot be looked for", queued.error());
   } else if (queued.value() > 0) {
-    log_.Failure("audit records were kept from being linked",
-                 IntegrityFailure("neither audit_links nor audit_pending named events of audit_events"),
-                 {{"count", std::to_string(queued.value())}});
+    parts_.log.Failure("audit records were kept from being linked",
+                       IntegrityFailure("neither audit_links nor audit_pending named events of audit_events"),
+                       {{"count", std::to_string(queued.value())}});
   }
   check_failing_ = !queued.has_value();
 }
@@ -181,11 +193,16 @@ void AuditLinker::Loop() {
     lock.unlock();
     const auto linked = LinkOnce();
     if (!linked.has_value() && backoff.count() == 0) {
-      log_.Failure("audit records cannot be linked; they wait", linked.error());
+      parts_.log.Failure("audit records cannot be linked; they wait", linked.error());
     } else if (linked.has_value() && backoff.count() != 0) {
-      log_.Info("audit records are linked again");
+      parts_.log.Info("audit records are linked again");
     }
-    if (linked.has_value()) ReportCheck(RequeueKept());
+    if (linked.has_value()) {
+      ReportCheck(RequeueKept());
+      if (const auto made = MakeMonths(); !made.has_value()) {
+        parts_.log.Failure("months of the audit log cannot be made", made.error());
+      }
+    }
     lock.lock();
     if (!linked.has_value()) {
       backoff = backoff.count() == 0 ? kInterval : std::min(2 * backoff, kLongestBackoff);

@@ -5,7 +5,10 @@
 //
 // A record is committed together with its row in audit_pending. If the record is gone, the row stays as
 // evidence and the linker passes over it; if the row is gone, the linker finds the record by itself and
-// queues it again. Either raises an alarm in the log.
+// queues it again. Either raises an alarm in the log. While the database looks set back nothing is linked
+// (rollback_watch.h).
+//
+// The linker also keeps the months ahead in which records will fall (docs/ARCHITECTURE.md, "Audit").
 
 #include <condition_variable>
 #include <mutex>
@@ -13,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "api/audit/rollback_watch.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/audit_seal.h"
@@ -23,7 +27,14 @@ namespace claviger::api {
 
 class AuditLinker {
  public:
-  AuditLinker(schema::Pool& pool, crypto::Keyring& keyring, const Clock& clock, const Log& log);
+  struct Parts {
+    schema::Pool& pool;
+    crypto::Keyring& keyring;
+    RollbackWatch& watch;
+    const Clock& clock;
+    const Log& log;
+  };
+  explicit AuditLinker(const Parts& parts) : parts_(parts) {}
   ~AuditLinker();
   void Start();
   // One pass; returns the number of records linked. Public for tests, which do not Start().
@@ -32,6 +43,8 @@ class AuditLinker {
   // from one hour before the first call on. Returns how many it queued again; zero also while there is
   // nothing to do.
   Result<uint64_t> RequeueKept();
+  // Once an hour.
+  Status MakeMonths();
 
  private:
   void Loop();
@@ -40,10 +53,7 @@ class AuditLinker {
   void ReportMissing();
   void ReportCheck(const Result<uint64_t>& queued);
 
-  schema::Pool& pool_;
-  crypto::Keyring& keyring_;
-  const Clock& clock_;
-  const Log& log_;
+  const Parts parts_;
   // The linking thread's own.
   EventId passed_;      // where the next pass goes on behind rows without records; nil: at the oldest
   size_t missing_ = 0;  // rows without records since a pass began at the oldest
@@ -51,6 +61,7 @@ class AuditLinker {
   std::optional<Time> checked_;  // no record before it is kept from being linked
   Time next_check_{};
   bool check_failing_ = false;
+  SteadyTime next_months_{};
 
   std::mutex mutex_;  // guards stopping_
   std::condition_variable wake_;

@@ -96,13 +96,15 @@ std::vector<Route> DeviceRoutes(Device& device, Refresh& refresh, std::string pu
        .operation_id = "deviceApprove",
        .auth = AuthKind::kUser,
        .action = "device.approve",
-       .handler = decide(DeviceState::kApproved)},
+       .handler = decide(DeviceState::kApproved),
+       .for_auditors = true},
       {.method = Method::kPost,
        .pattern = "/v1/auth/device/deny",
        .operation_id = "deviceDeny",
        .auth = AuthKind::kUser,
        .action = "device.deny",
-       .handler = decide(DeviceState::kDenied)},
+       .handler = decide(DeviceState::kDenied),
+       .for_auditors = true},
   };
 }
 

@@ -21,10 +21,11 @@ schema::PgConfig WithShortTimeouts(schema::PgConfig config) {
 }  // namespace
 
 Readiness::Readiness(schema::PgConfig database, const crypto::Keyring& keyring, const AuditLog& audit,
-                     const Clock& clock, const Log& log)
+                     const RollbackWatch& watch, const Clock& clock, const Log& log)
     : database_config_(WithShortTimeouts(std::move(database))),
       keyring_(keyring),
       audit_(audit),
+      watch_(watch),
       clock_(clock),
       log_(log) {}
 
@@ -89,6 +90,7 @@ std::vector<std::string> Readiness::Reasons() const {
   }
   if (audit_.FailedWithin(kStale)) reasons.emplace_back("audit: records cannot be committed");
   if (!audit_.Accepting()) reasons.emplace_back("audit: queue full");
+  if (watch_.SetBack()) reasons.emplace_back("audit: the database was set back");
   if (draining_) reasons.emplace_back("draining");
   return reasons;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/audit/audit_log.h"
+#include "api/audit/rollback_watch.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/keyring.h"
@@ -21,7 +22,7 @@ namespace claviger::api {
 class Readiness {
  public:
   Readiness(schema::PgConfig database, const crypto::Keyring& keyring, const AuditLog& audit,
-            const Clock& clock, const Log& log);
+            const RollbackWatch& watch, const Clock& clock, const Log& log);
   ~Readiness();
 
   void Start();
@@ -42,6 +43,7 @@ class Readiness {
   const schema::PgConfig database_config_;
   const crypto::Keyring& keyring_;
   const AuditLog& audit_;
+  const RollbackWatch& watch_;
   const Clock& clock_;
   const Log& log_;
   std::unique_ptr<schema::Connection> connection_;  // the checking thread's own

@@ -8,7 +8,7 @@ namespace {
 constexpr size_t kFixedTextBytes = 400;  // of an encoded rule, besides its label
 
 Status CheckManager(const Principal& principal) {
-  if (principal.type == PrincipalType::kUser && principal.role != Role::kMember) return Ok();
+  if (principal.Manages()) return Ok();
   return Forbidden("Insufficient permissions");
 }
 

@@ -18,7 +18,7 @@ Error InsufficientPermissions() { return Forbidden("Insufficient permissions"); 
 Error MemberNotFound() { return NotFound("Member not found"); }
 Error AccountGone() { return Unauthenticated("the account is gone"); }
 
-// Owners reach everybody, admins only plain members, plain members nobody.
+// Owners reach everybody, admins only plain members (not the auditors who watch them), all others nobody.
 bool Reaches(Role caller, Role other) {
   return caller == Role::kOwner || (caller == Role::kAdmin && other == Role::kMember);
 }
@@ -35,7 +35,7 @@ Result<OrgMember> CheckReach(const std::vector<OrgMember>& members, const Princi
                              const UserId& target) {
   const OrgMember* actor = FindMember(members, caller.id);
   if (actor == nullptr) return AccountGone();
-  if (actor->role == Role::kMember) return InsufficientPermissions();
+  if (actor->role == Role::kMember || actor->role == Role::kAuditor) return InsufficientPermissions();
   const OrgMember* member = FindMember(members, target.uuid);
   if (member == nullptr) return MemberNotFound();
   if (!Reaches(actor->role, member->role)) return InsufficientPermissions();

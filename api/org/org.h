@@ -2,9 +2,9 @@
 // The people of an organisation: members, their roles, and how others join.
 //
 // A person belongs to exactly one organisation. Owners manage everybody. Admins manage plain members: they
-// invite and remove them, and give no role but that one. The last owner can neither go nor become less. Every
-// change is decided under a lock on the organisation, by the roles as they are then: two owners who remove
-// each other at one moment leave one.
+// invite and remove them, and give no role but that one; auditors, who watch them too, are for owners. The
+// last owner can neither go nor become less. Every change is decided under a lock on the organisation, by the
+// roles as they are then: two owners who remove each other at one moment leave one.
 //
 // The life of an invitation: it is a row and a mail that tells how to sign up, no secret. Whoever signs up
 // with that address and proves it by the code that is then mailed (api/signup/signup.h) joins instead of

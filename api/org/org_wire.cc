@@ -10,8 +10,8 @@ namespace {
 constexpr size_t kMaxRoleBytes = 16;
 
 void CheckRole(ObjectReader& reader, const std::string& role) {
-  if (role != "owner" && role != "admin" && role != "member") {
-    reader.Refuse("role", "must be 'owner', 'admin' or 'member'");
+  if (role != "owner" && role != "admin" && role != "member" && role != "auditor") {
+    reader.Refuse("role", "must be 'owner', 'admin', 'member' or 'auditor'");
   }
 }
 

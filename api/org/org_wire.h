@@ -16,7 +16,7 @@ struct Member {
   UserId id;
   std::string email;
   std::string display_name;
-  std::string role;  // "owner", "admin" or "member"
+  std::string role;  // a name of api/access/principal.h
   std::string auth_method;
   Time created_at{};
 };

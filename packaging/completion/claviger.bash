@@ -46,7 +46,9 @@ _claviger_options() {
         'secret export') echo --format --prefix --secret --allow-unsafe-names --file ;;
         'secret list') echo --prefix --paths-only ;;
         run) echo --vault --prefix --secret --allow-unsafe-names ;;
-        'audit list') echo --resource-id --actor-id --action --from --to --limit --offset ;;
+        'audit list')
+            echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
+            ;;
         'audit export' | 'audit key') echo --file ;;
         'audit verify') echo --public-key --org --expect-checkpoint ;;
         'org invite') echo --role ;;
@@ -99,7 +101,8 @@ _claviger_value() {
     case $1 in
         --output) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$typed") ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'dotenv shell json docker' -- "$typed") ;;
-        --role) mapfile -t COMPREPLY < <(compgen -W 'owner admin member' -- "$typed") ;;
+        --role) mapfile -t COMPREPLY < <(compgen -W 'owner admin member auditor' -- "$typed") ;;
+        --outcome) mapfile -t COMPREPLY < <(compgen -W 'success denied failed unknown' -- "$typed") ;;
         --applies-to) mapfile -t COMPREPLY < <(compgen -W 'all users agents' -- "$typed") ;;
         --type)
             mapfile -t COMPREPLY < <(compgen -W \
@@ -115,8 +118,8 @@ _claviger_value() {
         --vault) _claviger_offer "$typed" < <(_claviger_ask vault list --names-only) ;;
         --url | --timeout | --email | --display-name | --description | --scope | --name | --token-ttl | --client-cert-fingerprint | \
             --oidc-issuer | --oidc-client-id | --metadata | --expires-at | --expires-in | \
-            --max-reads | --prefix | --secret | --resource-id | --actor-id | --action | --from | --to | --limit | \
-            --offset | --org | --expect-checkpoint | --label) ;;
+            --max-reads | --prefix | --secret | --resource-type | --resource-id | --actor-id | --action | --from | --to | --before | \
+            --limit | --offset | --org | --expect-checkpoint | --label) ;;
         *) return 1 ;;
     esac
 }
@@ -130,7 +133,7 @@ _claviger_argument() {
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')
             _claviger_offer "$typed" < <(_claviger_ask secret list --paths-only -- "${arguments[0]}")
             ;;
-        'org role:1') mapfile -t COMPREPLY < <(compgen -W 'owner admin member' -- "$typed") ;;
+        'org role:1') mapfile -t COMPREPLY < <(compgen -W 'owner admin member auditor' -- "$typed") ;;
         'ip-rule add:0') mapfile -t COMPREPLY < <(compgen -W 'allow deny block' -- "$typed") ;;
         'audit verify:0')
             compopt -o filenames 2>/dev/null

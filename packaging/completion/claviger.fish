@@ -151,11 +151,14 @@ end
 complete -c claviger -n '__claviger_at -n 0 run' -a '(__fish_complete_subcommand)'
 
 complete -c claviger -n '__claviger_at -n 0 audit' -a 'list export verify key'
+complete -c claviger -n '__claviger_at audit list' -l resource-type -x -d 'Only resources of this type'
 complete -c claviger -n '__claviger_at audit list' -l resource-id -x -d 'Only events on this resource'
 complete -c claviger -n '__claviger_at audit list' -l actor-id -x -d 'Only events of this actor'
 complete -c claviger -n '__claviger_at audit list' -l action -x -d 'Only this action'
+complete -c claviger -n '__claviger_at audit list' -l outcome -x -a 'success denied failed unknown' -d 'Only this outcome'
 complete -c claviger -n '__claviger_at audit list' -l from -x -d 'Not before this time'
 complete -c claviger -n '__claviger_at audit list' -l to -x -d 'Not after this time'
+complete -c claviger -n '__claviger_at audit list' -l before -x -d 'Only behind this event'
 complete -c claviger -n '__claviger_at audit list' -l limit -x -d 'At most so many'
 complete -c claviger -n '__claviger_at audit list' -l offset -x -d 'Skip so many'
 complete -c claviger -n '__claviger_at audit export' -l file -r -F -d 'Write to this file'
@@ -166,8 +169,8 @@ complete -c claviger -n '__claviger_at audit verify' -l org -x -d 'Organisation 
 complete -c claviger -n '__claviger_at audit verify' -l expect-checkpoint -x -d 'NUMBER:HASH it must contain'
 
 complete -c claviger -n '__claviger_at -n 0 org' -a 'members invite role remove'
-complete -c claviger -n '__claviger_at org invite' -l role -x -a 'owner admin member' -d 'Of the new member'
-complete -c claviger -n '__claviger_at -n 1 org role' -a 'owner admin member'
+complete -c claviger -n '__claviger_at org invite' -l role -x -a 'owner admin member auditor' -d 'Of the new member'
+complete -c claviger -n '__claviger_at -n 1 org role' -a 'owner admin member auditor'
 complete -c claviger -n '__claviger_at org remove' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at -n 0 ip-rule' -a 'list add remove'

@@ -269,6 +269,10 @@ def test_list_and_its_filters(cli, vault, account):
     assert events("--resource-id", reads[0]["resource_id"], "--action", "secret.read") == reads
     assert events("--action", "secret.read", "--from", "2096-01-01T00:00:00Z") == []
     assert events("--action", "secret.read", "--to", "2020-01-01T00:00:00Z") == []
+    assert events("--action", "secret.read", "--resource-type", "secret", "--outcome", "success") == reads
+    assert events("--action", "secret.read", "--outcome", "denied") == []
+    assert events("--action", "secret.read", "--before", reads[0]["id"]) == []
+    assert cli.run("audit", "list", "--outcome", "perhaps").returncode == 2
     assert len(events("--limit", "1")) == 1
     assert cli.run("audit", "list", "--limit", "1001").returncode == 2
     assert events("--action", "secret.read", "--offset", "1") == []

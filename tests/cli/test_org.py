@@ -31,6 +31,7 @@ def test_members_are_listed(cli, account, colleague):
 def test_a_role_is_changed_by_address_or_id(cli, colleague):
     changed = json.loads(cli.ok("org", "role", colleague.email, "admin", "--output", "json"))
     assert changed["role"] == "admin"
+    assert b"auditor" in cli.ok("org", "role", changed["id"], "auditor")
     assert b"member" in cli.ok("org", "role", changed["id"], "member")
     assert listed(cli)[colleague.email]["role"] == "member"
 

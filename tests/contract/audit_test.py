@@ -8,7 +8,8 @@ import uuid
 from urllib.parse import quote
 
 import pytest
-from support import wait
+from support import routes, wait
+from support.people import join
 
 ROUTES = ["/v1/audit/events", "/v1/audit/export", "/v1/audit/checkpoints"]
 ZERO = "0" * 64
@@ -99,6 +100,114 @@ def test_filters_select_and_combine(account):
     assert events(account, actor_id=str(uuid.uuid4())) == []
 
 
+def test_outcome_and_type_of_resource_select(account):
+    vault = account.create_vault()
+    assert vault.get("absent").status_code == 404
+    assert actions(account, outcome="failed") == ["secret.read"]
+    assert "secret.read" not in actions(account, outcome="success")
+    assert set(actions(account, resource_type="vault")) == {"vault.create"}
+    assert actions(account, resource_type="vault", outcome="denied") == []
+
+
+def test_what_was_not_done_says_why(account, other_account, vault):
+    assert vault.get("absent").status_code == 404
+    assert events(account, action="secret.read")[0]["details"]["reason"] == "Secret not found"
+    assert account.post("/v1/auth/change-password", json={
+        "current_password": "Wrong-Password-1!", "new_password": "New-Password-9182!"}).status_code == 401
+    for event in events(account):
+        assert ("reason" in event["details"]) == (event["details"]["outcome"] != "success")
+
+
+def test_pages_by_event_join_whatever_happens_meanwhile(account):
+    for _ in range(7):
+        account.get("/v1/vaults")
+    whole = [event["id"] for event in events(account)]
+    page = events(account, limit=3)
+    found = [event["id"] for event in page]
+    while page:
+        page = events(account, limit=3, before=found[-1])
+        found += [event["id"] for event in page]
+    assert found[1:] == whole and len(found) == len(whole) + 1
+    # Together with a period and further filters.
+    listed = [event["id"] for event in events(account, action="vault.list")]
+    assert [event["id"] for event in events(account, action="vault.list", before=listed[2])] == listed[3:]
+    oldest = events(account)[-1]
+    assert events(account, to=oldest["created_at"], before=listed[0]) == [oldest]
+
+
+def test_a_query_is_recorded_with_its_filters(account):
+    asked = {"resource_type": "secret", "resource_id": "db/'x\"", "actor_id": account.me()["id"], "action": "secret.read",
+             "outcome": "denied", "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T02:00:00+02:00", "offset": 3,
+             "before": str(uuid.uuid4())}
+    events(account, **asked)
+    details = events(account, action="audit.read")[0]["details"]
+    assert details["by_resource_id"] == asked["resource_id"] and details["by_outcome"] == "denied"
+    assert details["from"] == "2026-01-01T00:00:00.000000Z" and details["to"] == "2026-02-01T00:00:00.000000Z"
+    assert (details["by_action"], details["by_resource_type"]) == ("secret.read", "secret")
+    assert (details["by_actor_id"], details["before"], details["offset"]) == (asked["actor_id"], asked["before"], 3)
+    # Nobody can make the record of a query look like one on a secret.
+    assert "path" not in details
+    assert events(account, resource_id=asked["resource_id"]) == []
+
+
+# Auditors
+
+def me_of(client):
+    return client.get("/v1/auth/me").json()
+
+
+@pytest.fixture
+def auditor(daemon, account):
+    return join(daemon, daemon.api().signup(), account, "auditor")
+
+
+def test_an_auditor_reads_the_whole_log_of_the_organisation_and_no_other(account, auditor, other_account):
+    account.create_vault()
+    assert "vault.create" in actions(auditor)
+    assert {event["org_id"] for event in events(auditor, limit=1000)} == {account.me()["org_id"]}
+    linked(auditor, events(auditor)[0]["id"])
+    assert auditor.get("/v1/audit/checkpoints").json()["count"] > 0
+    assert auditor.get("/v1/audit/export").json()["count"] > 0
+    assert me_of(auditor)["role"] == "auditor"
+    reading = events(account, action="audit.export")[0]
+    assert reading["actor_id"] == me_of(auditor)["id"]
+
+
+# Where an auditor may be.
+OPEN_TO_AUDITORS = {
+    "queryAuditEvents", "exportAuditRecords", "listAuditCheckpoints", "revokeToken", "changePassword", "getMe", "updateMe",
+    "deleteMe", "mfaStatus", "mfaSetup", "mfaVerifySetup", "mfaDisable", "createApiKey", "listApiKeys", "revokeApiKey",
+    "listOrgMembers", "deviceApprove", "deviceDeny"}
+
+
+def test_an_auditor_is_refused_everything_else(account, auditor, vault):
+    vault.put("a", "value")
+    seen = set()
+    for route in routes.table():
+        if route["auth"] == "none" or route["operationId"] in OPEN_TO_AUDITORS:
+            continue
+        path = route["pattern"].replace("{vault_id}", vault.id).replace("{path...}", "a")
+        path = re.sub(r"\{[a-z_]+\}", "01950000-0000-7000-8000-000000000000", path)
+        answer = auditor.request(route["method"], path, raw=True, json={})
+        assert (answer.status_code, route["operationId"]) == (403, route["operationId"])
+        seen.add(route["operationId"])
+    assert {"createVault", "listVaults", "getSecret", "putSecret", "listSecrets", "createAgent", "listAgents", "removeMember",
+            "inviteMember", "listIpRules"} <= seen
+    assert OPEN_TO_AUDITORS <= {route["operationId"] for route in routes.table()}
+
+
+def test_who_becomes_an_auditor_loses_their_vaults_at_once(daemon, account):
+    member = join(daemon, daemon.api().signup(), account)
+    vault = member.post("/v1/vaults", json={"name": secrets.token_hex(4)}).json()
+    key = member.post("/v1/auth/api-keys", json={"name": "k"}).json()["api_key"]
+    assert member.get(f"/v1/vaults/{vault['id']}").status_code == 200
+    assert account.patch(f"/v1/org/members/{me_of(member)['id']}", json={"role": "auditor"}).status_code == 200
+    for token in (member.token, key):
+        client = member.with_token(token)
+        assert client.get(f"/v1/vaults/{vault['id']}").status_code == 403
+        assert client.get("/v1/audit/events").status_code == 200
+
+
 def test_a_period_includes_both_ends(account):
     account.create_vault()
     account.get("/v1/vaults")
@@ -125,6 +234,7 @@ def test_limit_and_offset_cut_the_list(account):
 
 @pytest.mark.parametrize(("name", "value"), [
     ("from", "yesterday"), ("from", ""), ("to", "2026-02-30T00:00:00Z"), ("to", "2026-01-01"), ("from", "2026-01-01T00:00:00"),
+    ("before", "x"), ("before", ""), ("outcome", "perhaps"), ("outcome", ""), ("resource_type", "x\0"),
     ("actor_id", "x"), ("actor_id", ""), ("actor_id", "{00000000-0000-0000-0000-000000000000}"), ("limit", "ten"),
     ("limit", ""), ("limit", "1.5"), ("limit", "1e3"), ("offset", "0x1"), ("offset", "100001"), ("offset", "9" * 30), ("resource_id", "x" * 1025)],
     ids=lambda value: str(value)[:30])

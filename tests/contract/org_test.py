@@ -19,9 +19,10 @@ def owner(daemon, mailing, account):
 
 @pytest.fixture
 def people(daemon, account):
-    """Clients of one organisation by role: two owners, two admins, two members."""
+    """Clients of one organisation by role: two owners, two admins, two members, an auditor."""
     api = daemon.api()
-    roles = {"owner2": "owner", "admin": "admin", "admin2": "admin", "member": "member", "member2": "member"}
+    roles = {"owner2": "owner", "admin": "admin", "admin2": "admin", "member": "member", "member2": "member",
+             "auditor": "auditor"}
     return {"owner": account} | {name: join(daemon, api.signup(), account, role) for name, role in roles.items()}
 
 
@@ -58,7 +59,8 @@ def sign_up(node, mail, email, mails):
 
 def test_everybody_sees_the_members_and_nobody_elses(people, account, other_account):
     listed = people["member"].get(MEMBERS).json()["members"]
-    assert sorted(member["role"] for member in listed) == ["admin", "admin", "member", "member", "owner", "owner"]
+    assert sorted(member["role"] for member in listed) == ["admin", "admin", "auditor", "member", "member", "owner",
+                                                                   "owner"]
     assert {member["id"] for member in listed} == {id_of(client) for client in people.values()}
     mine = other_account.get(MEMBERS).json()["members"]
     assert [member["email"] for member in mine] == [other_account.email]
@@ -69,7 +71,7 @@ def test_a_long_list_comes_in_pages(people):
     assert len(first.json()["members"]) == 4
     target = first.headers["Link"].split(">")[0].lstrip("<")
     second = people["owner"].get(target)
-    assert len(second.json()["members"]) == 2 and "Link" not in second.headers
+    assert len(second.json()["members"]) == 3 and "Link" not in second.headers
     ids = [member["id"] for member in first.json()["members"] + second.json()["members"]]
     assert ids == sorted(set(ids))
     assert people["owner"].get(f"{MEMBERS}?after=x").status_code == 400
@@ -82,7 +84,9 @@ def test_a_long_list_comes_in_pages(people):
     ("owner", "owner2", "member", 200), ("owner", "owner", "member", 200), ("admin", "member", "member", 200),
     ("admin", "member", "admin", 403), ("admin", "member", "owner", 403), ("admin", "admin2", "member", 403),
     ("admin", "admin", "owner", 403), ("admin", "owner", "member", 403), ("member", "member2", "member", 403),
-    ("member", "member", "owner", 403), ("member", "owner", "member", 403),
+    ("member", "member", "owner", 403), ("member", "owner", "member", 403), ("owner", "member", "auditor", 200),
+    ("owner", "auditor", "member", 200), ("owner", "owner2", "auditor", 200), ("admin", "member", "auditor", 403),
+    ("admin", "auditor", "member", 403), ("auditor", "auditor", "member", 403), ("auditor", "member", "member", 403),
 ])
 def test_who_may_give_whom_which_role(people, who, whom, role, status):
     before = role_of(people[whom])
@@ -103,7 +107,8 @@ def test_a_role_is_in_force_at_once(people):
 
 def test_the_last_owner_stays(account):
     me = id_of(account)
-    for answer in (set_role(account, me, "admin"), set_role(account, me, "member"), remove(account, me)):
+    for answer in (set_role(account, me, "admin"), set_role(account, me, "member"), set_role(account, me, "auditor"),
+                   remove(account, me)):
         assert (answer.status_code, answer.json()["detail"]) == (400, "An organisation needs an owner")
     assert set_role(account, me, "owner").status_code == 200
     assert role_of(account) == "owner"
@@ -130,7 +135,8 @@ def test_of_two_owners_who_oust_each_other_at_once_one_stays(daemon, attack):
 @pytest.mark.parametrize(("who", "whom", "status"), [
     ("owner", "member", 204), ("owner", "admin", 204), ("owner", "owner2", 204), ("owner", "owner", 204),
     ("admin", "member", 204), ("admin", "admin2", 403), ("admin", "owner", 403), ("admin", "admin", 403),
-    ("member", "member2", 403), ("member", "member", 403), ("member", "owner", 403),
+    ("member", "member2", 403), ("member", "member", 403), ("member", "owner", 403), ("owner", "auditor", 204),
+    ("admin", "auditor", 403), ("auditor", "member", 403), ("auditor", "auditor", 403),
 ])
 def test_who_may_remove_whom(people, who, whom, status):
     assert remove(people[who], id_of(people[whom])).status_code == status
@@ -228,7 +234,8 @@ def test_an_address_with_an_account_is_409(owner, other_account):
 
 @pytest.mark.parametrize(("who", "role", "status"), [
     ("owner", "owner", 200), ("owner", "admin", 200), ("admin", "member", 200), ("admin", "admin", 403),
-    ("admin", "owner", 403), ("member", "member", 403)])
+    ("admin", "owner", 403), ("member", "member", 403), ("owner", "auditor", 200), ("admin", "auditor", 403),
+    ("auditor", "member", 403)])
 def test_who_may_invite_whom(people, mailing, address, who, role, status):
     assert invite(mailing.api(people[who].token), address, role=role).status_code == status
 

@@ -9,6 +9,13 @@ from support import wait
 MEGABYTE = 1024 * 1024
 
 
+def move_log(installation, space):
+    """Every month of it."""
+    parts = installation.sql("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'audit_events'::regclass")
+    for part, in parts:
+        installation.cluster.sql(f"ALTER TABLE {part} SET TABLESPACE {space}", database=installation.database)
+
+
 class SmallDisk:
     """The audit table on a file system of a few megabytes. Needs the right to mount."""
 
@@ -21,7 +28,7 @@ class SmallDisk:
         os.chown(space, account.pw_uid, account.pw_gid)
         cluster = daemon.installation.cluster
         cluster.sql(f"CREATE TABLESPACE small LOCATION '{space}'")
-        cluster.sql("ALTER TABLE audit_events SET TABLESPACE small", database=daemon.installation.database)
+        move_log(daemon.installation, "small")
 
     def fill(self):
         with open(self._filler, "wb") as filler:
@@ -62,8 +69,7 @@ def disk(own_daemon):
     yield SmallDisk(own_daemon, mount_point) if mounted else NoSpaceTrigger(own_daemon)
     if mounted:
         own_daemon.kill9()
-        own_daemon.installation.cluster.sql("ALTER TABLE audit_events SET TABLESPACE pg_default",
-                                            database=own_daemon.installation.database)
+        move_log(own_daemon.installation, "pg_default")
         own_daemon.installation.cluster.sql("DROP TABLESPACE small")
         subprocess.run(["umount", str(mount_point)], check=True)
 

@@ -11,7 +11,9 @@ using fuzz::Require;
 
 namespace {
 
-bool IsRole(const std::string& text) { return text == "owner" || text == "admin" || text == "member"; }
+bool IsRole(const std::string& text) {
+  return text == "owner" || text == "admin" || text == "member" || text == "auditor";
+}
 
 }  // namespace
 

@@ -108,6 +108,61 @@ TEST_CASE("the runtime role can append to the audit tables and do nothing else t
                  "ON CONFLICT (org_id, id) DO UPDATE SET action = ''") == kDenied);
 }
 
+TEST_CASE(
+    "the audit log lies in months, and the runtime role can make those ahead and nothing else of them") {
+  auto runtime = As("claviger_app");
+  auto owner = As("claviger_owner");
+  const auto parts = [&] {
+    return Must(owner->Run(Sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass"),
+                           {}))
+        .Int8(0, 0);
+  };
+  const auto make = [&] { return Must(runtime->Run(Sql("SELECT make_audit_months()"), {})).Int4(0, 0); };
+  const auto before = parts();
+  CHECK(make() == 0);
+  const auto newest =
+      Must(owner->Run(Sql("SELECT max(relname)::text FROM pg_class WHERE relispartition AND relkind = "
+                          "'r' AND relname ~ '[0-9]$'"),
+                      {}));
+  const std::string month(newest.Text(0, 0));
+  CHECK(
+      Must(owner->Run(Sql("SELECT to_char((now() AT TIME ZONE 'UTC') + interval '3 months', 'YYYY_MM')"), {}))
+          .Text(0, 0) == month.substr(month.size() - 7));
+  for (const std::string& sql :
+       {"SELECT * FROM " + month, "INSERT INTO " + month + " SELECT * FROM audit_events",
+        "DELETE FROM " + month, "DROP TABLE " + month, "TRUNCATE " + month,
+        "ALTER TABLE audit_events DETACH PARTITION " + month, "ALTER TABLE " + month + " ADD x int",
+        std::string("SELECT audit_month_start(now()::timestamp)")}) {
+    CAPTURE(sql);
+    CHECK(Sqlstate(*runtime, sql) == kDenied);
+  }
+  CHECK(Sqlstate(*owner, "ALTER TABLE audit_events DETACH PARTITION " + month + "; DROP TABLE " + month)
+            .empty());
+  CHECK(make() == 1);
+  CHECK(parts() == before);
+  CHECK(make() == 0);
+}
+
+TEST_CASE("a privilege on a month alone is found at start") {
+  auto owner = As("claviger_owner");
+  auto runtime = As("claviger_app");
+  (void)Must(owner->RunScript("GRANT DELETE ON audit_events_other TO claviger_app"));
+  CHECK(!schema::CheckRuntimeRole(*runtime));
+  (void)Must(owner->RunScript("REVOKE DELETE ON audit_events_other FROM claviger_app"));
+  CHECK(schema::CheckRuntimeRole(*runtime));
+}
+
+TEST_CASE("a record of any time finds its place, and is there once") {
+  auto runtime = As("claviger_app");
+  const std::string insert =
+      "INSERT INTO audit_events SELECT gen_random_uuid(), id::uuid, '', '', '', '', '', '', '', '', '', "
+      "now() FROM "
+      "unnest(ARRAY['00000000-0000-7000-8000-000000000000', 'ffffffff-ffff-7fff-bfff-ffffffffffff']) id";
+  CHECK(Sqlstate(*runtime, insert).empty());
+  const auto other = Must(As("claviger_owner")->Run(Sql("SELECT count(*) FROM audit_events_other"), {}));
+  CHECK(other.Int8(0, 0) >= 1);
+}
+
 TEST_CASE("the runtime role cannot change the schema or its own limits") {
   auto runtime = As("claviger_app");
   for (const char* sql :

@@ -135,6 +135,9 @@ class Daemon:
         self.ca = installation.ca
         self.port = free_port()
         self.base_url = f"https://127.0.0.1:{self.port}"
+        self.state = installation.directory / f"{name}.state"
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        overrides = {"process__state_directory": self.state} | overrides
         self.log_path = installation.directory / f"{name}.log"
         self.config_path = installation.write_config(
             installation.directory / f"{name}.conf", self.port, **overrides)

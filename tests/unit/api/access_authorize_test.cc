@@ -68,6 +68,15 @@ TEST_CASE_FIXTURE(Fixture, "owners and admins may manage the vaults of others, m
   CHECK(Refusal(Authorize(colleague, Permission::kManage, vault, "")) == ErrorKind::kForbidden);
 }
 
+TEST_CASE_FIXTURE(Fixture, "an auditor may do nothing, not even with a vault of their own making") {
+  for (auto* who : {&creator, &colleague}) {
+    who->role = Role::kAuditor;
+    for (const auto permission : kAll) {
+      CHECK(Refusal(Authorize(*who, permission, vault, "a")) == ErrorKind::kForbidden);
+    }
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "a vault of another organisation does not exist, whoever asks") {
   creator.org = OrgId{NewUuidV7(clock, random)};
   creator.role = Role::kOwner;

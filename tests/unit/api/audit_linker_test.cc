@@ -59,7 +59,8 @@ struct Fixture : Database {
   }
 
   AuditLog audit{pool, clock, random, QuietLog(), 10};
-  AuditLinker linker{pool, keyring, clock, QuietLog()};
+  RollbackWatch watch{{}, clock, QuietLog()};
+  AuditLinker linker{{pool, keyring, watch, clock, QuietLog()}};
   AuditTrail trail{pool};
   Principal alice;
   Principal bob;
@@ -251,6 +252,32 @@ TEST_CASE_FIXTURE(Fixture, "a record that cannot be linked hides no later one th
   CHECK(Must(linker.LinkOnce()) == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a path is found however JSON spells it, and only as a whole") {
+  const auto user = AddUser();
+  auto lease = Must(pool.Acquire());
+  const std::vector<std::string> paths = {"a", "a/b", "quo\"te", "back\\slash", "\xC3\xA4"};
+  for (const auto& path : paths) {
+    clock.Advance(std::chrono::milliseconds(1));
+    AuditDraft draft(http::Request{}, "secret.read", "op");
+    draft.SetActor(user);
+    draft.AddDetail("path", path);
+    Must(audit.Insert(*lease, draft.Finish(clock, random, "denied")));
+  }
+  for (const auto& path : paths) {
+    CAPTURE(path);
+    CHECK(Must(trail.Events(user, {.resource_id = path})).size() == 1);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "the months ahead are there, and are made once") {
+  Must(linker.MakeMonths());
+  const int64_t parts = Count("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass");
+  CHECK(parts >= 3);
+  clock.Advance(std::chrono::hours(1));
+  Must(linker.MakeMonths());
+  CHECK(Count("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_events'::regclass") == parts);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a started linker links by itself") {
   linker.Start();
   Add(alice.org, 1);
@@ -284,6 +311,14 @@ TEST_CASE_FIXTURE(Fixture, "events are found by every filter, newest first, of t
   CHECK(actions({.action = "secret.read"}) == "secret.read ");
   CHECK(actions({.actor_id = FormatUuid(user.id)}) == "vault.create secret.write secret.read ");
   CHECK(actions({.actor_id = FormatUuid(NewUuidV7(clock, random))}).empty());
+  CHECK(actions({.resource_type = "thing"}) == "vault.create secret.write secret.read ");
+  CHECK(actions({.resource_type = "vault"}).empty());
+  CHECK(actions({.outcome = "success"}) == "vault.create secret.write secret.read ");
+  CHECK(actions({.outcome = "denied"}).empty());
+  const EventId second = Must(trail.Events(user, {.action = "secret.write"}))[0].record.id;
+  CHECK(actions({.before = second}) == "secret.read ");
+  CHECK(actions({.to = times[0], .before = second}) == "secret.read ");
+  CHECK(actions({.from = times[1], .before = second}).empty());
   CHECK(actions({.from = times[1]}) == "vault.create secret.write ");
   CHECK(actions({.to = times[1]}) == "secret.write secret.read ");
   CHECK(actions({.from = times[1], .to = times[1]}) == "secret.write ");

@@ -23,7 +23,8 @@ struct Node {
   fakes::FakeKeyring keyring;
   schema::Pool pool{NoDatabase(), log};
   AuditLog audit{pool, clock, random, log, 10};
-  Readiness readiness{NoDatabase(), keyring, audit, clock, log};
+  RollbackWatch watch{{}, clock, log};
+  Readiness readiness{NoDatabase(), keyring, audit, watch, clock, log};
 
   bool Says(std::string_view reason) const {
     const auto reasons = readiness.Reasons();

@@ -224,3 +224,31 @@ TEST_CASE_FIXTURE(PipelineFixture, "a handler sees the request, the parameters a
   Ask(route);
   CHECK(seen);
 }
+TEST_CASE_FIXTURE(Fixture, "an auditor passes where the route says so, and nowhere else") {
+  Route route = Succeeding();
+  authenticator.principal.role = Role::kAuditor;
+  const Response refused = Ask(route);
+  CHECK(refused.status == 403);
+  CHECK(DetailOf(refused) == "An auditor may only read the audit log");
+  CHECK(journal.entries() == Entries{"authenticate", "audit x.read denied", "send 403"});
+  route.for_auditors = true;
+  CHECK(Ask(route).status == 200);
+}
+
+TEST_CASE_FIXTURE(Fixture, "the record of what was not done says why, as the caller hears it") {
+  Route route = Succeeding();
+  route.handler = [](Context&) -> Result<Response> { return Forbidden("Insufficient permissions"); };
+  Ask(route);
+  CHECK(ParseJson(audit.last.details).value()["reason"] == "Insufficient permissions");
+  route.handler = [](Context& context) -> Result<Response> {
+    context.audit.AddDetail("reason", "more exactly");
+    return Forbidden("Insufficient permissions");
+  };
+  Ask(route);
+  CHECK(ParseJson(audit.last.details).value()["reason"] == "more exactly");
+  route.handler = [](Context&) -> Result<Response> { return Internal("a private cause"); };
+  Ask(route);
+  CHECK(audit.last.details.find("private") == std::string::npos);
+  Ask(Succeeding());
+  CHECK(!ParseJson(audit.last.details).value().contains("reason"));
+}
