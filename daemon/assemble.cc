@@ -13,6 +13,7 @@
 #include "crypto/common_passwords.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
+#include "daemon/exports.h"
 #include "daemon/installation.h"
 #include "daemon/nouns.h"
 #include "daemon/private_file.h"
@@ -137,15 +138,16 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
     enroller = std::make_unique<api::Enroller>(
         api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log});
   }
+  TRY(const auto exports, Stage(ExitCode::kConfig, Exports::Create(config, {pool, clock, random, log})));
   api::RefusalDigest refusals(clock);
   api::TrafficShaper shaper(config.traffic, clock, random, refusals);
   TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
   api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
   api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
-  TRY(const auto nouns,
-      Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, provider_keys, audit, mail, guesses, readiness})));
+  TRY(const auto nouns, Stage(ExitCode::kInternal,
+                              Nouns::Create({config, clock, random, *keyring, system_kek, password_rules,
+                                             pool, authenticator, ip_gate, provider_keys, audit, mail,
+                                             guesses, readiness, [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, kHasherNiceness);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
@@ -165,6 +167,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   feed.Start();
   key_uses.Start();
   linker.Start();
+  exports->Start();
   if (mail_sender) mail_sender->Start();
   if (enroller) enroller->Start();
   readiness.Start();
@@ -172,7 +175,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   server->Start();
   Announce(config, *server, log);
   manager.Ready();
-  Supervise(*server, signals, manager, log);
+  Supervise(*server, *exports, signals, manager, log);
 
   manager.Stopping();
   readiness.SetDraining();

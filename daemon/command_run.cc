@@ -15,6 +15,9 @@ Status CheckFiles(const Config& config) {
   if (!config.mail_password_file.empty()) {
     TRYV(CheckPrivateFile(config.mail_password_file, "the mail server's password file"));
   }
+  if (!config.syslog.private_key.empty()) {
+    TRYV(CheckPrivateFile(config.syslog.private_key, "the key for the syslog receiver"));
+  }
   if (config.listen.empty()) return Ok();
   if (config.http.tls.certificate_chain_pem.empty()) return Invalid("http.certificate is not set");
   if (config.http.tls.private_key_pem.empty()) return Invalid("http.private_key is not set");

@@ -77,7 +77,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, provider_keys, audit, mail, guesses, readiness})));
+                           ip_gate, provider_keys, audit, mail, guesses, readiness, nullptr})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

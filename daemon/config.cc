@@ -213,6 +213,19 @@ std::string FromSystemd(char** environment, std::string_view variable) {
   return {};
 }
 
+Status CheckExports(const Config& config) {
+  const auto& syslog = config.syslog;
+  if (syslog.certificate.empty() != syslog.private_key.empty())
+    return Invalid("audit.syslog_certificate and audit.syslog_private_key need each other");
+  if (syslog.server.empty() && !(syslog.ca_file.empty() && syslog.certificate.empty()))
+    return Invalid("audit.syslog_server is missing: other audit.syslog_ keys are set");
+  const bool name = std::all_of(syslog.server.begin(), syslog.server.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == ':';
+  });
+  if (!name) return Invalid("audit.syslog_server must be a host name or an address, without a port");
+  return Ok();
+}
+
 // What systemd offers to a service counts where nothing else is said.
 void FillFromSystemd(Config& config, char** environment) {
   if (config.hsm.pin_file.empty()) {
@@ -248,6 +261,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckPublicUrl(config.public_url));
   TRYV(CheckMail(config));
   TRYV(CheckOidc(config));
+  TRYV(CheckExports(config));
   FillListeners(config);
   return config;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/export/tls_channel.h"
 #include "api/http/server.h"
 #include "api/limits/guess_budgets.h"
 #include "api/limits/traffic_shaper.h"
@@ -113,6 +114,10 @@ struct Config {
   uint32_t hasher_queue = 64;
   // Audit records that may wait for their commit; beyond it 503. Default: 4096.
   uint32_t audit_queue = 4096;
+  // The syslog receiver that gets the audit log. Default: none, port 6514, 10 s.
+  api::TlsChannelConfig syslog;
+  // The directory of the file that gets the audit log. Default: none.
+  std::string audit_file_directory;
 };
 
 // The three sources, still text.

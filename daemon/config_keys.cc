@@ -200,7 +200,21 @@ std::vector<ConfigKey> RequestKeys() {
       Number("workers.queue", "requests that may wait for each of these two", 1, 100000, FIELD(worker_queue)),
       Number("workers.hashers", "threads for password hashes", 1, 64, FIELD(hashers)),
       Number("workers.hasher_queue", "logins that may wait for one", 1, 10000, FIELD(hasher_queue)),
+  };
+}
+
+std::vector<ConfigKey> AuditKeys() {
+  return {
       Number("audit.queue", "audit records that may wait for their commit", 1, 100000, FIELD(audit_queue)),
+      Value("audit.syslog_server", "syslog receiver (TLS) that gets the audit log", FIELD(syslog.server)),
+      Number("audit.syslog_port", "its port", 1, 65535, FIELD(syslog.port)),
+      Value("audit.syslog_ca_file", "authorities that it may be certified by, PEM file",
+            FIELD(syslog.ca_file)),
+      Value("audit.syslog_certificate", "our certificate for it, PEM file", FIELD(syslog.certificate)),
+      Value("audit.syslog_private_key", "the key of that certificate, PEM file", FIELD(syslog.private_key)),
+      Wait("audit.syslog_timeout", "to connect to it, and for it to take more", FIELD(syslog.timeout)),
+      Value("audit.file_directory", "directory of the file audit.ndjson that gets the audit log",
+            FIELD(audit_file_directory)),
   };
 }
 
@@ -239,7 +253,7 @@ std::vector<ConfigKey> LimitKeys() {
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
   for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(),
-                       RequestKeys(), LimitKeys()}) {
+                       RequestKeys(), AuditKeys(), LimitKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

@@ -60,7 +60,7 @@ Nouns::Nouns(const NounParts& parts)
       signup_(parts.config.signup),
       signup_by_mail_(parts.mail.enabled() && signup_ != Signup::kDirect),
       clock_(parts.clock),
-      health_(parts.keyring, parts.readiness, kVersion),
+      health_(parts.keyring, parts.readiness, parts.export_lags, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.guesses, parts.clock,
             parts.random}),

@@ -44,6 +44,7 @@ struct NounParts {
   api::Mail& mail;
   api::GuessBudgets& guesses;
   const api::Readiness& readiness;
+  api::Health::ExportLags export_lags;
 };
 
 // The public keys that routes publish.

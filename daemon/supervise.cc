@@ -5,8 +5,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestWait{60000};
 
-void Reload(api::http::Server& server, const ServiceManager& manager, const Log& log) {
+void Reload(api::http::Server& server, Exports& exports, const ServiceManager& manager, const Log& log) {
   manager.Reloading();
+  exports.Reopen();
   const Status reloaded = server.ReloadTls();
   if (reloaded) {
     log.Info("certificate reloaded");
@@ -18,12 +19,13 @@ void Reload(api::http::Server& server, const ServiceManager& manager, const Log&
 
 }  // namespace
 
-void Supervise(api::http::Server& server, Signals& signals, const ServiceManager& manager, const Log& log) {
+void Supervise(api::http::Server& server, Exports& exports, Signals& signals, const ServiceManager& manager,
+               const Log& log) {
   const auto interval = manager.watchdog_interval();
   for (;;) {
     const auto signal = signals.Wait(interval.value_or(kLongestWait));
     if (signal == Signal::kStop) return;
-    if (signal == Signal::kReload) Reload(server, manager, log);
+    if (signal == Signal::kReload) Reload(server, exports, manager, log);
     if (interval && server.Alive(*interval)) manager.Alive();
   }
 }

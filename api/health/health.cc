@@ -21,7 +21,7 @@ const char* Name(State state) {
 
 HealthReport Health::Check() const {
   const bool hsm_ok = keyring_.Health().state == State::kOk;
-  return {hsm_ok && readiness_.Reasons().empty(), version_};
+  return {hsm_ok && readiness_.Reasons().empty(), version_, exports_ ? exports_() : std::vector<ExportLag>()};
 }
 
 HsmReport Health::Hsm() const {

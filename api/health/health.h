@@ -2,6 +2,7 @@
 // Health: for load balancers, service managers and people. Public, not audited, and answered on the IO thread
 // from what background threads saw last: an HSM or a database that hangs cannot hold an answer back.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,13 @@ namespace claviger::api {
 
 class Health {
  public:
-  Health(const crypto::Keyring& keyring, const Readiness& readiness, std::string version)
-      : keyring_(keyring), readiness_(readiness), version_(std::move(version)) {}
+  using ExportLags = std::function<std::vector<ExportLag>()>;  // must not block
+
+  Health(const crypto::Keyring& keyring, const Readiness& readiness, ExportLags exports, std::string version)
+      : keyring_(keyring),
+        readiness_(readiness),
+        exports_(std::move(exports)),
+        version_(std::move(version)) {}
 
   // Healthy: ready, and the HSM answers in full.
   HealthReport Check() const;
@@ -25,6 +31,7 @@ class Health {
  private:
   const crypto::Keyring& keyring_;
   const Readiness& readiness_;
+  const ExportLags exports_;
   const std::string version_;
 };
 

@@ -5,9 +5,16 @@
 namespace claviger::api {
 
 Json EncodeHealth(const HealthReport& report) {
-  return {{"status", report.healthy ? "healthy" : "degraded"},
-          {"service", kServiceName},
-          {"version", report.version}};
+  Json json = {{"status", report.healthy ? "healthy" : "degraded"},
+               {"service", kServiceName},
+               {"version", report.version}};
+  for (const auto& lag : report.exports) {
+    json["audit_exports"].push_back({{"name", lag.name},
+                                     {"sending", lag.sending},
+                                     {"behind_checkpoints", lag.behind_checkpoints},
+                                     {"behind_seconds", lag.behind_seconds}});
+  }
+  return json;
 }
 
 Json EncodeHsmReport(const HsmReport& report) {

@@ -13,9 +13,18 @@ namespace claviger::api {
 
 inline constexpr std::string_view kServiceName = "claviger";
 
+// How far a live export of the audit log is behind.
+struct ExportLag {
+  std::string name;      // "syslog" or "file"
+  bool sending = false;  // this node does
+  uint64_t behind_checkpoints = 0;
+  int64_t behind_seconds = 0;  // the age of the oldest checkpoint that has not arrived
+};
+
 struct HealthReport {
   bool healthy = false;  // "healthy" or "degraded"
   std::string version;
+  std::vector<ExportLag> exports;
 };
 Json EncodeHealth(const HealthReport& report);
 

@@ -218,6 +218,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE refresh_families SET expires_at = now()",
                           "UPDATE refresh_families SET user_id = user_id",
                           "UPDATE refresh_tokens SET family_id = family_id",
+                          "UPDATE audit_exports SET name = name",
+                          "DELETE FROM audit_exports",
                           "UPDATE guess_budgets SET key = key",
                           "UPDATE familiar_addresses SET account = account"}) {
     CAPTURE(sql);

@@ -59,8 +59,8 @@ struct Fixture : Database {
   }
 
   AuditLog audit{pool, clock, random, QuietLog(), 10};
-  RollbackWatch watch{{}, clock, QuietLog()};
-  AuditLinker linker{{pool, keyring, watch, clock, QuietLog()}};
+  RollbackWatch rollbacks{{}, clock, QuietLog()};
+  AuditLinker linker{{pool, keyring, rollbacks, clock, QuietLog()}};
   AuditTrail trail{pool};
   Principal alice;
   Principal bob;

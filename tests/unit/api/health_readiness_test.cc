@@ -57,7 +57,7 @@ TEST_CASE("a node without its HSM is neither ready nor healthy") {
   CHECK_FALSE(node.Says("hsm: unavailable"));
   node.keyring.SetUnavailable(true);
   CHECK(node.Says("hsm: unavailable"));
-  const Health health(node.keyring, node.readiness, "1");
+  const Health health(node.keyring, node.readiness, {}, "1");
   CHECK_FALSE(health.Check().healthy);
   CHECK(health.Hsm().status == "unavailable");
   CHECK_FALSE(health.Hsm().connected);
@@ -85,7 +85,7 @@ TEST_CASE("a draining node is not ready") {
 
 TEST_CASE("health routes are public, unaudited, and answered on the IO thread") {
   Node node;
-  const Health health(node.keyring, node.readiness, "1");
+  const Health health(node.keyring, node.readiness, {}, "1");
   for (const Route& route : HealthRoutes(health)) {
     CAPTURE(route.pattern);
     CHECK(route.auth == AuthKind::kNone);

@@ -8,9 +8,16 @@ using namespace claviger;
 using namespace claviger::api;
 
 TEST_CASE("health is healthy or degraded, and names service and version") {
-  CHECK(EncodeHealth({true, "1.2.3"}) ==
+  CHECK(EncodeHealth({true, "1.2.3", {}}) ==
         Json{{"status", "healthy"}, {"service", "claviger"}, {"version", "1.2.3"}});
-  CHECK(EncodeHealth({false, "1.2.3"})["status"] == "degraded");
+  CHECK(EncodeHealth({false, "1.2.3", {}})["status"] == "degraded");
+}
+
+TEST_CASE("health tells how far the exports of the audit log are behind") {
+  const Json json = EncodeHealth({true, "1.2.3", {{"syslog", true, 3, 17}, {"file", false, 0, 0}}});
+  CHECK(json["audit_exports"] ==
+        Json::parse(R"([{"name":"syslog","sending":true,"behind_checkpoints":3,"behind_seconds":17},
+                        {"name":"file","sending":false,"behind_checkpoints":0,"behind_seconds":0}])"));
 }
 
 TEST_CASE("an HSM that never failed reports no error") {
