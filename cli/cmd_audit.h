@@ -7,6 +7,7 @@ namespace claviger::cli {
 
 void AddAuditList(CLI::App& group, Action& chosen);
 void AddAuditExport(CLI::App& group, Action& chosen);
+void AddAuditBundle(CLI::App& group, Action& chosen);
 void AddAuditVerify(CLI::App& group, Action& chosen);
 void AddAuditKey(CLI::App& group, Action& chosen);
 

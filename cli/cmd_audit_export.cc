@@ -7,53 +7,22 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "api/audit/audit_wire.h"
+#include "cli/audit_lines.h"
 #include "cli/cmd_audit.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
-#include "cli/files.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 
 namespace claviger::cli {
 namespace {
 
-constexpr size_t kBlockBytes = 64 * 1024;
 // Our own requests are audited too and make new checkpoints, about one a second. A page this short means that
 // we have caught up; a full page is longer.
 constexpr size_t kShortPage = 10;
 
 struct ExportOptions {
   std::string file;
-};
-
-// Lines to the file, or to stdout.
-class LineSink {
- public:
-  static Result<LineSink> Open(const std::string& path) {
-    LineSink sink;
-    if (path.empty()) return sink;
-    TRY(NewFile file, NewFile::Create(path));
-    sink.file_.emplace(std::move(file));
-    return sink;
-  }
-  Status Add(std::string_view line) {
-    block_ += line;
-    block_ += '\n';
-    return block_.size() < kBlockBytes ? Status(Ok()) : Flush();
-  }
-  Status Close() {
-    TRYV(Flush());
-    return file_ ? file_->Commit() : Status(Ok());
-  }
-
- private:
-  Status Flush() {
-    const std::string block = std::exchange(block_, {});
-    return file_ ? file_->Write(AsBytes(block)) : WriteAll(STDOUT_FILENO, AsBytes(block), "standard output");
-  }
-  std::optional<NewFile> file_;
-  std::string block_;
 };
 
 struct Progress {
@@ -68,48 +37,31 @@ struct Progress {
   }
 };
 
-Result<OrgId> OwnOrg(ApiClient& api) {
-  TRY(const Json me, api.Get("/v1/auth/me"));
-  const auto org = OrgId::Parse(TextOf(me, "org_id"));
-  if (!org) return MakeError(ErrorKind::kInternal, "The server does not say which organisation this is");
-  return *org;
-}
-
-// False for an empty page, the end.
-Result<bool> TakePage(const api::ExportPage& page, uint64_t& after, uint64_t& count, LineSink& sink) {
-  if (page.lines.empty()) return false;
-  if (page.last <= after) return MakeError(ErrorKind::kInternal, "The server's pages do not advance");
+Status TakePage(const api::ExportPage& page, uint64_t& after, uint64_t& count, LineSink& sink) {
+  TRYV(Advance(page, after));
   for (const std::string& line : page.lines) {
     TRYV(sink.Add(line));
   }
-  after = page.last;
   count += page.lines.size();
-  return true;
+  return Ok();
 }
 
 Status ExportCheckpoints(ApiClient& api, LineSink& sink, Progress& progress) {
   for (;;) {
-    TRY(const SecretBytes body,
-        api.GetText("/v1/audit/checkpoints" +
-                    QueryString({{"after", std::to_string(progress.last_checkpoint)}})));
-    TRY(const api::ExportPage page, api::DecodeCheckpointPage(body.Text()));
-    TRY(const bool any, TakePage(page, progress.last_checkpoint, progress.checkpoints, sink));
+    TRY(const api::ExportPage page, FetchCheckpoints(api, progress.last_checkpoint));
+    if (page.lines.empty()) return Ok();
+    TRYV(TakePage(page, progress.last_checkpoint, progress.checkpoints, sink));
     progress.Show();
-    if (!any || page.lines.size() < kShortPage) return Ok();
+    if (page.lines.size() < kShortPage) return Ok();
   }
 }
 
 Status ExportRecords(ApiClient& api, LineSink& sink, Progress& progress) {
-  uint64_t after = 0;
-  for (;;) {
-    TRY(const SecretBytes body,
-        api.GetText("/v1/audit/export" +
-                    QueryString({{"after", std::to_string(after)},
-                                 {"checkpoint", std::to_string(progress.last_checkpoint)}})));
-    TRY(const api::ExportPage page, api::DecodeRecordPage(body.Text()));
-    TRY(const bool any, TakePage(page, after, progress.records, sink));
+  for (uint64_t after = 0;;) {
+    TRY(const api::ExportPage page, FetchRecords(api, after, progress.last_checkpoint));
+    if (page.lines.empty()) return Ok();
+    TRYV(TakePage(page, after, progress.records, sink));
     progress.Show();
-    if (!any) return Ok();
   }
 }
 

@@ -70,7 +70,8 @@ Result<int> List(const Context& context, const ListOptions& options) {
 void AddAuditList(CLI::App& group, Action& chosen) {
   auto options = std::make_shared<ListOptions>();
   auto* list = group.add_subcommand("list", "List audit events, newest first");
-  list->add_option("--resource-type", options->resource_type, "Only on resources of this type, such as secret");
+  list->add_option("--resource-type", options->resource_type,
+                   "Only on resources of this type, such as secret");
   list->add_option("--resource-id", options->resource_id, "Only events on this resource");
   list->add_option("--actor-id", options->actor_id, "Only events of this person or agent");
   list->add_option("--action", options->action, "Only this action, such as secret.read");

@@ -11,7 +11,7 @@
 #include "cli/expected_checkpoint.h"
 #include "cli/line_reader.h"
 #include "cli/output.h"
-#include "crypto/audit_seal.h"
+#include "crypto/audit_bundle.h"
 #include "crypto/jws.h"
 
 namespace claviger::cli {
@@ -29,6 +29,7 @@ struct VerifyOptions {
 
 struct Verdict {
   OrgId org;
+  std::optional<crypto::BundlePeriod> period;  // of a bundle
   crypto::AuditVerifier::Summary summary;
 };
 
@@ -76,7 +77,8 @@ Result<Verdict> VerifyLines(LineReader& lines, std::vector<crypto::PublicKey> ke
     if (expected) expected->Look(*line);
   }
   TRY(auto summary, reader.Finish());
-  const Verdict verdict{reader.org().value_or(OrgId{}), std::move(summary)};
+  Verdict verdict{reader.org().value_or(OrgId{}), {}, std::move(summary)};
+  if (reader.period() != nullptr) verdict.period = *reader.period();
   TRYV(CheckExpectations(options, verdict, expected));
   return verdict;
 }
@@ -86,15 +88,20 @@ void PrintVerdict(const Context& context, const Verdict& verdict) {
   const std::string until = summary.sealed_until ? FormatTime(*summary.sealed_until) : "";
   const std::string hash = HexEncode(summary.last_checkpoint_hash);
   if (context.json()) {
-    return PrintJson({{"verified", true},
-                      {"org_id", verdict.org.ToString()},
-                      {"records", summary.records},
-                      {"sealed_until", until},
-                      {"last_checkpoint", summary.checkpoints},
-                      {"last_checkpoint_hash", hash}});
+    Json json = {
+        {"verified", true},      {"org_id", verdict.org.ToString()},       {"records", summary.records},
+        {"sealed_until", until}, {"last_checkpoint", summary.checkpoints}, {"last_checkpoint_hash", hash}};
+    if (verdict.period) {
+      json["from"] = FormatTime(verdict.period->from);
+      json["to"] = FormatTime(verdict.period->to);
+    }
+    return PrintJson(json);
   }
+  const auto& period = verdict.period;
   PrintFields({{"verdict", "verified: no record is edited, missing or out of order"},
                {"organization", verdict.org.ToString()},
+               {"from", period ? FormatTime(period->from) : ""},
+               {"to", period ? FormatTime(period->to) : ""},
                {"records", std::to_string(summary.records)},
                {"sealed until", until},
                {"last checkpoint", std::to_string(summary.checkpoints) + ":" + hash}});
@@ -120,8 +127,9 @@ Result<int> Verify(const Context& context, const VerifyOptions& options) {
 
 void AddAuditVerify(CLI::App& group, Action& chosen) {
   auto options = std::make_shared<VerifyOptions>();
-  auto* verify = group.add_subcommand("verify", "Check an export with a public key alone; needs no server");
-  verify->add_option("file", options->file, "The export")->required();
+  auto* verify =
+      group.add_subcommand("verify", "Check an export or a bundle with a public key alone; needs no server");
+  verify->add_option("file", options->file, "The export or bundle")->required();
   verify->add_option("--public-key", options->key_file, "The audit key: a PEM file or a JWK set")->required();
   verify->add_option("--org", options->org, "Refuse an export of any other organisation (id)")
       ->check(CheckOrg);

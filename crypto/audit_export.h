@@ -1,16 +1,17 @@
 #pragma once
-// One line of an export, read. docs/FORMATS.md.
+// One line of an export or a bundle, read. docs/FORMATS.md.
 
 #include <optional>
 #include <string_view>
 
-#include "crypto/audit_seal.h"
+#include "crypto/audit_bundle.h"
 
 namespace claviger::crypto {
 
 struct ExportHeader {
   OrgId org;
   Time exported_at{};
+  std::optional<BundlePeriod> period;  // of a bundle
 };
 struct ExportEnd {
   uint64_t checkpoints = 0;
@@ -20,6 +21,7 @@ struct ExportEnd {
 // Exactly one member is set.
 struct ExportLine {
   std::optional<ExportHeader> header;
+  std::optional<std::string> keys;  // a JWK set
   std::optional<AuditCheckpoint> checkpoint;
   std::optional<AuditVerifier::LinkedRecord> record;
   std::optional<ExportEnd> end;

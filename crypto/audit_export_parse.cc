@@ -109,13 +109,25 @@ void TakeCheckpoint(Members& members, AuditCheckpoint& out) {
   members.Take("leaves", out.leaves);
 }
 
+std::string TakeHeader(Members& members, ExportHeader& out) {
+  std::string format;
+  members.Take("format", format);
+  members.Take("org_id", out.org);
+  members.Take("exported_at", out.exported_at);
+  if (format != kBundleFormat) return ExportHeaderLine(out.org, out.exported_at);
+  auto& period = out.period.emplace();
+  members.Take("from", period.from);
+  members.Take("to", period.to);
+  members.Take("prev_event_id", period.previous_id);
+  return BundleHeaderLine(out.org, period, out.exported_at);
+}
+
 // Reads the members of the line's type and returns what the writer would make of them.
 std::string ReadAndWriteAgain(std::string_view type, Members& members, ExportLine& out) {
-  if (type == "header") {
-    auto& header = out.header.emplace();
-    members.Take("org_id", header.org);
-    members.Take("exported_at", header.exported_at);
-    return ExportHeaderLine(header.org, header.exported_at);
+  if (type == "header") return TakeHeader(members, out.header.emplace());
+  if (type == "keys") {
+    members.Take("jwks", out.keys.emplace());
+    return BundleKeysLine(*out.keys);
   }
   if (type == "checkpoint") {
     TakeCheckpoint(members, out.checkpoint.emplace());

@@ -10,6 +10,7 @@ constexpr size_t kMaxLine = 1024 * 1024;
 }  // namespace
 
 ExportReader::ExportReader(std::vector<PublicKey> keys) : keys_(std::move(keys)) {}
+ExportReader::~ExportReader() = default;
 
 Status ExportReader::AddLine(std::string_view line) {
   if (refused_) return Invalid("The export was already refused");
@@ -27,25 +28,31 @@ Status ExportReader::TakeLine(std::string_view line) {
   if (ended_) return Invalid("more text behind the end line");
   const auto parsed = ParseExportLine(line);
   if (!parsed) return Invalid("not a line of an audit export");
-  if (!verifier_) return TakeHeader(*parsed);
+  if (!org_) return TakeHeader(*parsed);
   return parsed->end ? TakeEnd(*parsed) : TakeBody(*parsed);
 }
 
 Status ExportReader::TakeHeader(const ExportLine& line) {
   if (!line.header) return Invalid("the export does not start with its header");
   org_ = line.header->org;
-  verifier_.emplace(*org_, keys_);
+  if (!line.header->period) {
+    verifier_.emplace(*org_, keys_);
+    return Ok();
+  }
+  period_ = std::make_unique<BundlePeriod>(*line.header->period);
+  bundle_ = std::make_unique<BundleVerifier>(*org_, *period_, keys_);
   return Ok();
 }
 
 Status ExportReader::TakeBody(const ExportLine& line) {
   if (line.header) return Invalid("a second header");
+  if (line.keys) return bundle_ ? bundle_->AddKeys(*line.keys) : Status(Invalid("keys in an export"));
   if (line.record) {
     ++records_;
-    return verifier_->AddRecord(*line.record);
+    return bundle_ ? bundle_->AddRecord(*line.record) : verifier_->AddRecord(*line.record);
   }
   ++checkpoints_;
-  return verifier_->AddCheckpoint(*line.checkpoint);
+  return bundle_ ? bundle_->AddCheckpoint(*line.checkpoint) : verifier_->AddCheckpoint(*line.checkpoint);
 }
 
 Status ExportReader::TakeEnd(const ExportLine& line) {
@@ -59,7 +66,7 @@ Status ExportReader::TakeEnd(const ExportLine& line) {
 Result<AuditVerifier::Summary> ExportReader::Finish() const {
   if (refused_) return Invalid("The export was already refused");
   if (!ended_) return MakeError(ErrorKind::kIntegrity, "The export is cut off: it has no end line");
-  return verifier_->Finish();
+  return bundle_ ? bundle_->Finish() : verifier_->Finish();
 }
 
 }  // namespace claviger::crypto

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "crypto/audit_bundle.h"
 #include "crypto/audit_merkle.h"
 #include "crypto/audit_seal.h"
 
@@ -19,6 +20,18 @@ std::string ExportHeaderLine(const OrgId& org, Time exported_at) {
                {"org_id", org.ToString()},
                {"exported_at", FormatTime(exported_at)}});
 }
+
+std::string BundleHeaderLine(const OrgId& org, const BundlePeriod& period, Time exported_at) {
+  return Line({{"type", "header"},
+               {"format", kBundleFormat},
+               {"org_id", org.ToString()},
+               {"from", FormatTime(period.from)},
+               {"to", FormatTime(period.to)},
+               {"prev_event_id", period.previous_id ? Json(period.previous_id->ToString()) : Json()},
+               {"exported_at", FormatTime(exported_at)}});
+}
+
+std::string BundleKeysLine(std::string_view jwks) { return Line({{"type", "keys"}, {"jwks", jwks}}); }
 
 std::string ExportCheckpointLine(const AuditCheckpoint& checkpoint) {
   Json leaves = Json::array();

@@ -12,4 +12,11 @@ namespace claviger::crypto {
 Digest MerkleTreeHash(std::span<const Bytes> entries);
 std::vector<AuditLeaf> SortedByTag(std::vector<AuditLeaf> leaves);
 
+// What whoever verifies asks of every checkpoint. A key without a kid is tried for every kid.
+bool IsSignedBy(const std::vector<PublicKey>& keys, const AuditCheckpoint& checkpoint);
+// There are some, they ascend strictly, and they give the signed root.
+bool LeavesGiveRoot(const AuditCheckpoint& checkpoint);
+// The leaf of that organisation, or nullptr.
+const AuditLeaf* LeafOf(const OrgId& org, const AuditCheckpoint& checkpoint);
+
 }  // namespace claviger::crypto

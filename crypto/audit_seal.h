@@ -7,6 +7,7 @@
 // Each batch of linked records makes one checkpoint: a Merkle root over one leaf per organisation in the
 // batch (its record count and newest hash), chained to the checkpoint before it and signed by the HSM.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -111,9 +112,6 @@ class AuditVerifier {
 
   Status CheckCheckpoint(const AuditCheckpoint& checkpoint) const;
   Status CheckRecord(const LinkedRecord& linked) const;
-  bool IsSigned(const AuditCheckpoint& checkpoint) const;
-  // The leaf of our organisation, or nullptr.
-  const AuditLeaf* OwnLeaf(const AuditCheckpoint& checkpoint) const;
 };
 
 // The export file: newline-delimited JSON; header, checkpoints, records, end. Both sides live here so that
@@ -125,19 +123,27 @@ std::string ExportEndLine(uint64_t checkpoints, uint64_t records);
 // Lines in, verdict out. Bounds every line at 1 MiB. Refuses unknown or duplicate members and every other
 // spelling of a line than the writer's. A line that cannot be read is kInvalid, one that proves false
 // kIntegrity; `detail` names the line. After the first refusal everything is refused.
+// Reads evidence bundles too (audit_bundle.h); the header tells which.
 struct ExportLine;  // crypto/audit_export.h
+class BundleVerifier;
+struct BundlePeriod;
 class ExportReader {
  public:
   explicit ExportReader(std::vector<PublicKey> keys);
+  ~ExportReader();
   Status AddLine(std::string_view line);
   // Refuses a file without its end line.
   Result<AuditVerifier::Summary> Finish() const;
   const std::optional<OrgId>& org() const { return org_; }
+  // Of a bundle; nullptr for an export.
+  const BundlePeriod* period() const { return period_.get(); }
 
  private:
   std::vector<PublicKey> keys_;
   std::optional<OrgId> org_;
-  std::optional<AuditVerifier> verifier_;
+  std::optional<AuditVerifier> verifier_;  // of an export
+  std::unique_ptr<BundlePeriod> period_;   // these two of a bundle
+  std::unique_ptr<BundleVerifier> bundle_;
   bool ended_ = false;
   bool refused_ = false;
   uint64_t lines_ = 0;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "crypto/audit_seal.h"
+#include "crypto/audit_merkle.h"
 #include "crypto/jws.h"
 
 namespace claviger::crypto {
@@ -14,29 +14,32 @@ Error Refusal(fmt::format_string<Args...> format, Args&&... args) {
   return MakeError(ErrorKind::kIntegrity, fmt::format(format, std::forward<Args>(args)...));
 }
 
-bool TagsAscend(const std::vector<AuditLeaf>& leaves) {
-  return std::adjacent_find(leaves.begin(), leaves.end(),
-                            [](const auto& a, const auto& b) { return !(a.tag < b.tag); }) == leaves.end();
-}
-
 }  // namespace
 
-AuditVerifier::AuditVerifier(OrgId org, std::vector<PublicKey> keys) : org_(org), keys_(std::move(keys)) {}
-
-bool AuditVerifier::IsSigned(const AuditCheckpoint& checkpoint) const {
+bool IsSignedBy(const std::vector<PublicKey>& keys, const AuditCheckpoint& checkpoint) {
   const Bytes message = CheckpointBytes(checkpoint);
-  return std::any_of(keys_.begin(), keys_.end(), [&](const PublicKey& key) {
+  return std::any_of(keys.begin(), keys.end(), [&](const PublicKey& key) {
     return (key.kid.empty() || key.kid == checkpoint.kid) &&
            VerifySignature(key, message, checkpoint.signature);
   });
 }
 
-const AuditLeaf* AuditVerifier::OwnLeaf(const AuditCheckpoint& checkpoint) const {
-  const Digest tag = LeafTag(org_, checkpoint.number);
+bool LeavesGiveRoot(const AuditCheckpoint& checkpoint) {
+  const auto& leaves = checkpoint.leaves;
+  const bool ascend = std::adjacent_find(leaves.begin(), leaves.end(), [](const auto& a, const auto& b) {
+                        return !(a.tag < b.tag);
+                      }) == leaves.end();
+  return !leaves.empty() && ascend && MerkleRoot(leaves) == checkpoint.root;
+}
+
+const AuditLeaf* LeafOf(const OrgId& org, const AuditCheckpoint& checkpoint) {
+  const Digest tag = LeafTag(org, checkpoint.number);
   const auto found = std::find_if(checkpoint.leaves.begin(), checkpoint.leaves.end(),
                                   [&](const AuditLeaf& leaf) { return leaf.tag == tag; });
   return found == checkpoint.leaves.end() ? nullptr : &*found;
 }
+
+AuditVerifier::AuditVerifier(OrgId org, std::vector<PublicKey> keys) : org_(org), keys_(std::move(keys)) {}
 
 Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
   const uint64_t number = checkpoint.number;
@@ -47,9 +50,8 @@ Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
   if (checkpoint.previous != last_checkpoint_) {
     return Refusal("Checkpoint {} does not continue checkpoint {}", number, number - 1);
   }
-  if (!IsSigned(checkpoint)) return Refusal("Checkpoint {} is not signed by a given key", number);
-  if (checkpoint.leaves.empty() || !TagsAscend(checkpoint.leaves) ||
-      MerkleRoot(checkpoint.leaves) != checkpoint.root) {
+  if (!IsSignedBy(keys_, checkpoint)) return Refusal("Checkpoint {} is not signed by a given key", number);
+  if (!LeavesGiveRoot(checkpoint)) {
     return Refusal("The leaves of checkpoint {} do not give its signed root", number);
   }
   // A leaf stands for at least one new record.
@@ -57,7 +59,7 @@ Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
       checkpoint.total_records - total_records_ < checkpoint.leaves.size()) {
     return Refusal("Checkpoint {} counts too few records", number);
   }
-  const AuditLeaf* own = OwnLeaf(checkpoint);
+  const AuditLeaf* own = LeafOf(org_, checkpoint);
   const uint64_t counted = milestones_.empty() ? 0 : milestones_.back().count;
   if (own != nullptr && own->count <= counted) {
     return Refusal("Checkpoint {} counts {} records after {} were counted before", number, own->count,
@@ -76,7 +78,7 @@ Status AuditVerifier::AddCheckpoint(const AuditCheckpoint& checkpoint) {
     refused_ = true;
     return status;
   }
-  if (const AuditLeaf* own = OwnLeaf(checkpoint)) {
+  if (const AuditLeaf* own = LeafOf(org_, checkpoint)) {
     milestones_.push_back({checkpoint.number, own->count, own->head});
   }
   checkpoints_ = checkpoint.number;

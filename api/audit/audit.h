@@ -25,6 +25,9 @@ class AuditTrail {
   // For an export that holds together while the log grows: first all checkpoints, then the records up to the
   // last of them.
   Result<std::vector<crypto::AuditCheckpoint>> Checkpoints(uint64_t after, int64_t limit);
+  // What bounds a period's evidence: the checkpoint that was the organisation's newest when it began, if
+  // there was one, and the first that seals an event made after its end. kConflict while there is none yet.
+  Result<std::vector<crypto::AuditCheckpoint>> Period(const Principal& principal, Time from, Time to);
   // Linked records behind sequence number `after`, up to checkpoint `until`.
   Result<std::vector<crypto::AuditVerifier::LinkedRecord>> Records(const Principal& principal, uint64_t after,
                                                                    uint64_t until, int64_t limit);
@@ -33,8 +36,8 @@ class AuditTrail {
   schema::Pool& pool_;
 };
 
-// queryAuditEvents, exportAuditRecords, listAuditCheckpoints, getAuditKeySet. `trail` must outlive the table;
-// `key_set` is the JWKS of the audit signing keys.
+// queryAuditEvents, exportAuditRecords, listAuditCheckpoints, getAuditPeriod, getAuditKeySet. `trail` must
+// outlive the table; `key_set` is the JWKS of the audit signing keys.
 std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set);
 
 }  // namespace claviger::api

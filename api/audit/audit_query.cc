@@ -17,14 +17,6 @@ Error BadParameter(std::string_view name, std::string_view rule) {
   return Invalid("Parameter '" + std::string(name) + "' " + std::string(rule));
 }
 
-Result<std::optional<Time>> ReadTime(const http::Request& request, std::string_view name) {
-  const auto text = request.Query(name);
-  if (!text) return std::optional<Time>();
-  const auto time = ParseTime(*text);
-  if (!time) return BadParameter(name, "must be a time such as 2026-02-27T12:00:00Z");
-  return time;
-}
-
 Result<std::optional<std::string>> ReadText(const http::Request& request, std::string_view name) {
   const auto text = request.Query(name);
   if (!text) return std::optional<std::string>();
@@ -43,6 +35,14 @@ Result<std::optional<Uuid>> ReadId(const http::Request& request, std::string_vie
 }
 
 }  // namespace
+
+Result<std::optional<Time>> ReadTime(const http::Request& request, std::string_view name) {
+  const auto text = request.Query(name);
+  if (!text) return std::optional<Time>();
+  const auto time = ParseTime(*text);
+  if (!time) return BadParameter(name, "must be a time such as 2026-02-27T12:00:00Z");
+  return time;
+}
 
 Result<int64_t> ReadNumber(const http::Request& request, std::string_view name, int64_t min, int64_t max,
                            int64_t fallback) {

@@ -10,6 +10,9 @@ namespace claviger::api {
 // kMaxEventOffset; `limit` is clamped to its range.
 Result<AuditEventFilter> ReadEventFilter(const http::Request& request);
 
+// kInvalid, naming the parameter, if it is malformed.
+Result<std::optional<Time>> ReadTime(const http::Request& request, std::string_view name);
+
 // A whole number, clamped to the range; kInvalid if it is none.
 Result<int64_t> ReadNumber(const http::Request& request, std::string_view name, int64_t min, int64_t max,
                            int64_t fallback);

@@ -55,6 +55,16 @@ Result<Response> ListAuditCheckpoints(AuditTrail& trail, Context& context) {
   return Response::Json(200, EncodeCheckpointPage(checkpoints));
 }
 
+Result<Response> GetAuditPeriod(AuditTrail& trail, Context& context) {
+  TRY(const auto from, ReadTime(context.request, "from"));
+  TRY(const auto to, ReadTime(context.request, "to"));
+  if (!from || !to || *to < *from) return Invalid("'from' and 'to' must be given, the earlier one first");
+  context.audit.AddDetail("from", FormatTime(*from));
+  context.audit.AddDetail("to", FormatTime(*to));
+  TRY(const auto checkpoints, trail.Period(context.principal, *from, *to));
+  return Response::Json(200, EncodeCheckpointPage(checkpoints));
+}
+
 }  // namespace
 
 std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set) {
@@ -81,6 +91,13 @@ std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set) {
        .auth = AuthKind::kUser,
        .action = "audit.export",
        .handler = bind(ListAuditCheckpoints),
+       .for_auditors = true},
+      {.method = Method::kGet,
+       .pattern = "/v1/audit/period",
+       .operation_id = "getAuditPeriod",
+       .auth = AuthKind::kUser,
+       .action = "audit.export",
+       .handler = bind(GetAuditPeriod),
        .for_auditors = true},
       {.method = Method::kGet,
        .pattern = "/v1/audit/keys",

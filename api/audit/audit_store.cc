@@ -58,6 +58,17 @@ constexpr schema::Statement kLoadLinked = {
     " ORDER BY l.sequence LIMIT $4",
     true};
 
+// By the ids of events, which carry their time: the index on them leads to the two places.
+constexpr schema::Statement kFindBounds = {
+    "audit_find_bounds",
+    "SELECT (SELECT c.number FROM audit_links l JOIN audit_checkpoints c ON c.number = l.checkpoint"
+    "         WHERE l.org_id = $1 AND l.event_id < $2 AND c.created_at < $3"
+    "         ORDER BY l.event_id DESC LIMIT 1),"
+    "       (SELECT c.number FROM audit_links l JOIN audit_checkpoints c ON c.number = l.checkpoint"
+    "         WHERE l.org_id = $1 AND l.event_id > $4 AND c.created_at > $5"
+    "         ORDER BY l.event_id LIMIT 1)",
+    true};
+
 constexpr schema::Statement kLoadCheckpoints = {
     "audit_load_checkpoints",
     "SELECT number, previous_hash, root, total_records, created_at, kid, signature"
@@ -194,6 +205,14 @@ Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Conn
   links.reserve(static_cast<size_t>(rows.size()));
   for (int i = 0; i < rows.size(); ++i) links.push_back(ReadLinked(rows, i));
   return links;
+}
+
+Result<Bounds> FindBounds(schema::Connection& connection, const OrgId& org, Time from, Time to) {
+  TRY(const auto rows, connection.Run(kFindBounds, {org, FirstUuidV7(from), from, LastUuidV7(to), to}));
+  const auto number = [&rows](int column) {
+    return rows.IsNull(0, column) ? std::nullopt : std::optional(static_cast<uint64_t>(rows.Int8(0, column)));
+  };
+  return Bounds{number(0), number(1)};
 }
 
 Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpoints(schema::Connection& connection, uint64_t after,

@@ -26,6 +26,14 @@ Result<std::vector<AuditEvent>> FindEvents(schema::Connection& connection, const
 Result<std::vector<crypto::AuditVerifier::LinkedRecord>> LoadLinked(schema::Connection& connection,
                                                                     const OrgId& org, uint64_t after,
                                                                     uint64_t until, int64_t limit);
+// The numbers of the organisation's last checkpoint before `from`, and of the first after `to` that seals an
+// event made after it.
+struct Bounds {
+  std::optional<uint64_t> first;
+  std::optional<uint64_t> last;
+};
+Result<Bounds> FindBounds(schema::Connection& connection, const OrgId& org, Time from, Time to);
+
 // With their leaves, in order, behind number `after`.
 Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpoints(schema::Connection& connection, uint64_t after,
                                                              int64_t limit);

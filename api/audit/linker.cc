@@ -97,6 +97,7 @@ Result<uint64_t> AuditLinker::LinkOnce() {
   TRYV(link_store::InsertCheckpoint(connection, checkpoint));
   TRYV(link_store::InsertLinks(connection, checkpoint.number, links));
   TRYV(transaction.Commit());
+  parts_.watch.Made(checkpoint);
   return count;
 }
 

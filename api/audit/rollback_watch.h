@@ -31,6 +31,8 @@ class RollbackWatch {
   Status Begin(schema::Connection& connection);
   // kIntegrity, saying what was seen and what is there, if the database was set back. By one thread only.
   Status Look(schema::Connection& connection);
+  // A checkpoint that this node has made, after its commit. By the same thread.
+  void Made(const crypto::AuditCheckpoint& checkpoint) { seen_ = CheckpointMark::Of(checkpoint); }
   // What the last look found. Never blocks.
   bool SetBack() const { return set_back_; }
 

@@ -58,7 +58,10 @@ Status LiveExport::Confirm(schema::Connection& connection, uint64_t& arrived) {
   TRY(const uint64_t confirmed, sink_.Confirmed());
   if (confirmed <= arrived) return Ok();
   TRY(const bool held, export_store::Advance(connection, name_, holder_, confirmed));
-  if (!held) return Unavailable("another node sends now");
+  if (!held) {
+    sending_ = false;
+    return Unavailable("another node sends now");
+  }
   arrived = confirmed;
   return Ok();
 }

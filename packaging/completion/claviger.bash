@@ -50,6 +50,7 @@ _claviger_options() {
             echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
             ;;
         'audit export' | 'audit key') echo --file ;;
+        'audit bundle') echo --from --to --file ;;
         'audit verify') echo --public-key --org --expect-checkpoint ;;
         'org invite') echo --role ;;
         'ip-rule add') echo --applies-to --label ;;
@@ -66,7 +67,7 @@ _claviger_subcommands() {
         agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
-        audit) echo list export verify key ;;
+        audit) echo list export bundle verify key ;;
         org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
         completion) echo bash zsh fish ;;
@@ -111,7 +112,7 @@ _claviger_value() {
         --auth-method)
             mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
             ;;
-        --ca-file | --file | --password-file | --code-file | --public-key)
+        --ca-file | --file | -o | --password-file | --code-file | --public-key)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;

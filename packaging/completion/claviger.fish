@@ -150,7 +150,7 @@ for command in run 'secret export'
 end
 complete -c claviger -n '__claviger_at -n 0 run' -a '(__fish_complete_subcommand)'
 
-complete -c claviger -n '__claviger_at -n 0 audit' -a 'list export verify key'
+complete -c claviger -n '__claviger_at -n 0 audit' -a 'list export bundle verify key'
 complete -c claviger -n '__claviger_at audit list' -l resource-type -x -d 'Only resources of this type'
 complete -c claviger -n '__claviger_at audit list' -l resource-id -x -d 'Only events on this resource'
 complete -c claviger -n '__claviger_at audit list' -l actor-id -x -d 'Only events of this actor'
@@ -162,6 +162,9 @@ complete -c claviger -n '__claviger_at audit list' -l before -x -d 'Only behind 
 complete -c claviger -n '__claviger_at audit list' -l limit -x -d 'At most so many'
 complete -c claviger -n '__claviger_at audit list' -l offset -x -d 'Skip so many'
 complete -c claviger -n '__claviger_at audit export' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at audit bundle' -l from -x -d 'Beginning of the period'
+complete -c claviger -n '__claviger_at audit bundle' -l to -x -d 'Its end'
+complete -c claviger -n '__claviger_at audit bundle' -s o -l file -r -F -d 'Write to this file'
 complete -c claviger -n '__claviger_at audit key' -l file -r -F -d 'Write to this file'
 complete -c claviger -n '__claviger_at audit verify' -F
 complete -c claviger -n '__claviger_at audit verify' -l public-key -r -F -d 'PEM file or JWK set'

@@ -253,6 +253,124 @@ def test_an_unverified_export_says_so_in_json(export):
     assert json.loads(result.stdout)["verified"] is False
 
 
+# Bundles
+
+@pytest.fixture(scope="module")
+def evidence(sealed, tmp_path_factory):
+    """A bundle that begins behind a checkpoint and holds several records; the lines, and the period."""
+    first = next(record for record in sealed.records() if record["action"] == "secret.read")["created_at"]
+    for number in range(3):
+        sealed.vault.put(f"bundled-{number}", "canary-value")
+    last = json.loads(sealed.cli.ok("audit", "list", "--limit", "1", "--output", "json"))["events"][0]["created_at"]
+    path = tmp_path_factory.mktemp("bundle") / "bundle.ndjson"
+    saved = json.loads(sealed.cli.ok("audit", "bundle", "--from", first, "--to", last, "-o", path, "--output", "json"))
+    bundle = copy.copy(sealed)
+    bundle.path, bundle.lines = path, path.read_text().splitlines()
+    assert saved["records"] == len(bundle.records())
+    bundle.period = (first, last)
+    return bundle
+
+
+@pytest.fixture
+def bundle(evidence, tmp_path):
+    """A copy to tamper with."""
+    own = copy.copy(evidence)
+    own.path = tmp_path / "bundle.ndjson"
+    return own
+
+
+def test_a_bundle_is_verified_without_a_server(bundle):
+    result = bundle.verify("--output", "json", "--org", bundle.account.me()["org_id"])
+    assert result.returncode == 0, result.stderr
+    verdict = json.loads(result.stdout)
+    assert verdict["verified"] is True and verdict["records"] == len(bundle.records())
+    assert (verdict["from"], verdict["to"]) == bundle.period
+    assert verdict["sealed_until"] > bundle.period[1]
+    assert b"from" in bundle.verify().stdout
+
+
+def test_a_bundle_holds_what_happened_in_its_period_and_is_its_owners(evidence):
+    assert stat.S_IMODE(evidence.path.stat().st_mode) == 0o600
+    assert evidence.kinds()[:3] == ["header", "keys", "checkpoint"] and evidence.kinds()[-2:] == ["checkpoint", "end"]
+    assert "canary-value" not in evidence.path.read_text()
+    paths = [json.loads(record["details"]).get("path") for record in evidence.records()]
+    assert [path for path in paths if path and path.startswith("bundled")] == ["bundled-0", "bundled-1", "bundled-2"]
+    first, last = evidence.period
+    whole = {record["id"] for record in evidence.records()}
+    listed = json.loads(evidence.cli.ok("audit", "list", "--from", first, "--to", last, "--limit", "1000", "--output",
+                                        "json"))["events"]
+    assert listed and {event["id"] for event in listed} <= whole
+
+
+@pytest.mark.parametrize("member", [*EDITS, "prev_event_id"])
+def test_an_edited_record_of_a_bundle_is_found(bundle, member):
+    for number in (0, 1, -1):
+        lines = list(bundle.lines)
+        index = bundle.index("record", number)
+        lines[index] = changed(lines[index], **{member: EDITS.get(member, "0199b0a0-0000-7000-8000-000000000001")})
+        refused(bundle.verify(lines=lines))
+
+
+@pytest.mark.parametrize("kind", ["header", "keys", "checkpoint", "record", "end"])
+def test_a_missing_line_of_a_bundle_is_found(bundle, kind):
+    for number in (0, -1):
+        index = bundle.index(kind, number)
+        rest = bundle.lines[:index] + bundle.lines[index + 1:]
+        refused(bundle.verify(lines=rest))
+        if kind in ("checkpoint", "record"):
+            refused(bundle.verify(lines=with_true_count(rest, kind)))
+
+
+def test_a_bundle_that_is_cut_off_or_reordered_is_found(bundle):
+    for size in range(len(bundle.lines)):
+        refused(bundle.verify(lines=bundle.lines[:size] or [""]))
+    first, second = bundle.index("record", 0), bundle.index("record", 1)
+    lines = list(bundle.lines)
+    lines[first], lines[second] = lines[second], lines[first]
+    refused(bundle.verify(lines=lines))
+    first, last = bundle.index("checkpoint", 0), bundle.index("checkpoint", -1)
+    lines = list(bundle.lines)
+    lines[first], lines[last] = lines[last], lines[first]
+    refused(bundle.verify(lines=lines))
+
+
+def test_a_bundle_does_not_claim_a_longer_period_than_it_proves(bundle):
+    for claim in ({"from": "2020-01-01T00:00:00.000000Z"}, {"to": "2096-01-01T00:00:00.000000Z"}):
+        lines = [changed(bundle.lines[0], **claim), *bundle.lines[1:]]
+        refused(bundle.verify(lines=lines))
+
+
+def test_a_bundle_names_no_key_of_its_own(bundle, tmp_path):
+    foreign = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    index = bundle.index("keys")
+    jwks = json.loads(json.loads(bundle.lines[index])["jwks"])
+    jwks["keys"][0]["x"] = base64.urlsafe_b64encode(foreign).decode().rstrip("=")
+    lines = list(bundle.lines)
+    lines[index] = changed(lines[index], jwks=json.dumps(jwks, separators=(",", ":")))
+    refused(bundle.verify(lines=lines))
+
+
+def test_a_bundle_of_the_whole_chain(cli, vault, tmp_path):
+    vault.put("a", "x")
+    path = tmp_path / "whole.ndjson"
+    cli.ok("audit", "bundle", "--from", "2020-01-01T00:00:00Z", "-o", path)
+    cli.ok("audit", "key", "--file", tmp_path / "key.json")
+    cli.ok("audit", "verify", path, "--public-key", tmp_path / "key.json")
+    records = [json.loads(line) for line in path.read_text().splitlines() if '"type":"record"' in line]
+    assert records[0]["sequence"] == 1 and records[0]["prev_event_id"] is None
+
+
+def test_periods_that_make_no_bundle(cli, tmp_path):
+    path = tmp_path / "none.ndjson"
+    for words in (["--from", "yesterday"], [], ["--to", "2026-01-01T00:00:00Z"]):
+        assert cli.run("audit", "bundle", *words, "-o", path).returncode == 2
+    assert "has not ended" in cli.fails(1, "audit", "bundle", "--from", "2026-01-01T00:00:00Z", "--to",
+                                        "2096-01-01T00:00:00Z", "-o", path)
+    assert "before it begins" in cli.fails(1, "audit", "bundle", "--from", "2026-02-01T00:00:00Z", "--to",
+                                           "2026-01-01T00:00:00Z", "-o", path)
+    assert not path.exists()
+
+
 def test_list_and_its_filters(cli, vault, account):
     vault.put("listed", "x")
     vault.get("listed")

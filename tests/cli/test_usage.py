@@ -24,7 +24,7 @@ COMMANDS = {
     "secret list": "claviger-secret", "secret describe": "claviger-secret", "secret delete": "claviger-secret",
     "run": "claviger-run",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
-    "audit verify": "claviger-audit", "audit key": "claviger-audit",
+    "audit bundle": "claviger-audit", "audit verify": "claviger-audit", "audit key": "claviger-audit",
     "org": "claviger-org", "org members": "claviger-org", "org invite": "claviger-org", "org role": "claviger-org",
     "org remove": "claviger-org",
     "ip-rule": "claviger-ip-rule", "ip-rule list": "claviger-ip-rule", "ip-rule add": "claviger-ip-rule",

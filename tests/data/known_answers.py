@@ -3,6 +3,7 @@
 
     known_answers.py            prints known_answers.txt
     known_answers.py --export   prints known_export.ndjson
+    known_answers.py --bundle   prints known_bundle.ndjson
     known_answers.py --check    exits with 1 if either file beside this script is not what it would print, or
                                 if docs/FORMATS.md shows other examples
 
@@ -212,16 +213,17 @@ def audit_answers():
         yield f"merkle_{count}", merkle([bytes.fromhex(text) for text in inputs[:count]])
 
 
-def export():
-    def stamp(text):
-        return text + ".000000Z"
+def stamp(text):
+    return text + ".000000Z"
 
-    yield {"type": "header", "format": "claviger/audit-export/1", "org_id": str(ORG),
-           "exported_at": stamp("2026-03-01T12:01:00")}
-    for c in (FIRST, SECOND):
-        yield {"type": "checkpoint", "number": c["number"], "previous": c["previous"].hex(), "root": c["root"].hex(),
-               "total_records": c["total_records"], "created_at": stamp(c["created_at"]), "kid": c["kid"],
-               "signature": b64url(c["signature"]), "leaves": [[t.hex(), n, h.hex()] for t, n, h in c["leaves"]]}
+
+def checkpoint_line(c):
+    return {"type": "checkpoint", "number": c["number"], "previous": c["previous"].hex(), "root": c["root"].hex(),
+            "total_records": c["total_records"], "created_at": stamp(c["created_at"]), "kid": c["kid"],
+            "signature": b64url(c["signature"]), "leaves": [[t.hex(), n, h.hex()] for t, n, h in c["leaves"]]}
+
+
+def record_lines():
     previous = None
     for sequence, r, head in OURS:
         yield {"type": "record", "sequence": sequence, "id": str(r["id"]),
@@ -230,7 +232,28 @@ def export():
                                              "outcome", "details", "ip_address", "request_id")},
                "created_at": stamp(r["created_at"]), "integrity_hash": head.hex()}
         previous = r["id"]
+
+
+def export():
+    yield {"type": "header", "format": "claviger/audit-export/1", "org_id": str(ORG),
+           "exported_at": stamp("2026-03-01T12:01:00")}
+    yield from (checkpoint_line(FIRST), checkpoint_line(SECOND))
+    yield from record_lines()
     yield {"type": "end", "checkpoints": 2, "records": 3}
+
+
+def bundle():
+    """Of a period that begins behind the first checkpoint."""
+    yield {"type": "header", "format": "claviger/audit-bundle/1", "org_id": str(ORG), "from": "2026-03-01T12:00:05.500000Z",
+           "to": "2026-03-01T12:00:05.900000Z", "prev_event_id": str(OURS[1][1]["id"]),
+           "exported_at": stamp("2026-03-01T12:01:00")}
+    key = {"kty": "OKP", "crv": "Ed25519", "x": b64url(raw_public(AUDIT_KEY)), "kid": FIRST["kid"], "use": "sig",
+           "alg": "EdDSA"}
+    yield {"type": "keys", "jwks": compact({"keys": [key]})}
+    yield checkpoint_line(FIRST)
+    yield list(record_lines())[2]
+    yield checkpoint_line(SECOND)
+    yield {"type": "end", "checkpoints": 2, "records": 1}
 
 
 def answers_text():
@@ -239,8 +262,8 @@ def answers_text():
     return "\n".join(lines) + "\n"
 
 
-def export_text():
-    return "".join(compact(line) + "\n" for line in export())
+def text_of(lines):
+    return "".join(compact(line) + "\n" for line in lines)
 
 
 def all_answers():
@@ -261,12 +284,15 @@ def main():
     if sys.argv[1:] == ["--check"]:
         here = pathlib.Path(__file__).parent
         same = (here / "known_answers.txt").read_text() == answers_text()
-        same = same and (here / "known_export.ndjson").read_text() == export_text()
+        same = same and (here / "known_export.ndjson").read_text() == text_of(export())
+        same = same and (here / "known_bundle.ndjson").read_text() == text_of(bundle())
         if not same:
             return "the known answers are not what this script computes"
         missing = list(undocumented())
         return f"docs/FORMATS.md lacks or misstates {missing}" if missing else 0
-    sys.stdout.write(export_text() if sys.argv[1:] == ["--export"] else answers_text())
+    files = {"--export": export, "--bundle": bundle}
+    chosen = files.get(" ".join(sys.argv[1:]))
+    sys.stdout.write(text_of(chosen()) if chosen else answers_text())
     return 0
 
 

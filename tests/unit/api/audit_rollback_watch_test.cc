@@ -38,7 +38,10 @@ CheckpointMark MarkOf(uint64_t number, uint8_t fill) {
 }
 
 struct Fixture : Database {
+  // By a node that has seen nothing.
   void AddCheckpoint() {
+    RollbackWatch innocent{{}, clock, QuietLog()};
+    AuditLinker linker{{pool, keyring, innocent, clock, QuietLog()}};
     auto lease = Must(pool.Acquire());
     AuditDraft draft(http::Request{}, "secret.read", "getSecret");
     Must(audit.Insert(*lease, draft.Finish(clock, random, "success")));
@@ -61,8 +64,6 @@ struct Fixture : Database {
 
   Directory directory;
   AuditLog audit{pool, clock, random, QuietLog(), 10};
-  RollbackWatch other{{}, clock, QuietLog()};
-  AuditLinker linker{{pool, keyring, other, clock, QuietLog()}};
 };
 
 }  // namespace
@@ -84,10 +85,17 @@ TEST_CASE("a mark that is spelled in any other way is refused") {
   Must(WriteMark(directory.path, MarkOf(12, 0xAB)));
   std::ifstream file(directory.File());
   const std::string good{std::istreambuf_iterator<char>(file), {}};
-  for (const std::string& bad : {std::string(), good.substr(0, good.size() - 1), good + "\n", " " + good,
-                                 good.substr(1), "claviger/audit-mark/1 012" + good.substr(24),
-                                 "claviger/audit-mark/1 12:AB" + good.substr(27), "claviger/audit-mark/1 12",
-                                 std::string(1000, 'x'), "claviger/audit-mark/1 99999999999999999999999:"}) {
+  const std::vector<std::string> all_bad = {"",
+                                            good.substr(0, good.size() - 1),
+                                            good + "\n",
+                                            " " + good,
+                                            good.substr(1),
+                                            "claviger/audit-mark/1 012" + good.substr(24),
+                                            "claviger/audit-mark/1 12:AB" + good.substr(27),
+                                            "claviger/audit-mark/1 12",
+                                            std::string(1000, 'x'),
+                                            "claviger/audit-mark/1 99999999999999999999999:"};
+  for (const std::string& bad : all_bad) {
     CAPTURE(bad);
     directory.Write(bad);
     const auto read = ReadMark(directory.path);
@@ -176,6 +184,18 @@ TEST_CASE_FIXTURE(Fixture,
   Sql("DROP TABLE kept");
   CHECK(Must(watched.LinkOnce()) == 1);
   CHECK(!watch.SetBack());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a node made itself it has seen, though it ends at once") {
+  {
+    RollbackWatch watch(directory.path, clock, QuietLog());
+    AuditLinker watched({pool, keyring, watch, clock, QuietLog()});
+    auto lease = Must(pool.Acquire());
+    AuditDraft draft(http::Request{}, "secret.read", "getSecret");
+    Must(audit.Insert(*lease, draft.Finish(clock, random, "success")));
+    REQUIRE(Must(watched.LinkOnce()) == 1);
+  }
+  CHECK(Must(ReadMark(directory.path))->number == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "the file follows within seconds, and at the end") {

@@ -224,7 +224,8 @@ TEST_CASE_FIXTURE(PipelineFixture, "a handler sees the request, the parameters a
   Ask(route);
   CHECK(seen);
 }
-TEST_CASE_FIXTURE(Fixture, "an auditor passes where the route says so, and nowhere else") {
+
+TEST_CASE_FIXTURE(PipelineFixture, "an auditor passes where the route says so, and nowhere else") {
   Route route = Succeeding();
   authenticator.principal.role = Role::kAuditor;
   const Response refused = Ask(route);
@@ -235,7 +236,7 @@ TEST_CASE_FIXTURE(Fixture, "an auditor passes where the route says so, and nowhe
   CHECK(Ask(route).status == 200);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the record of what was not done says why, as the caller hears it") {
+TEST_CASE_FIXTURE(PipelineFixture, "the record of what was not done says why, as the caller hears it") {
   Route route = Succeeding();
   route.handler = [](Context&) -> Result<Response> { return Forbidden("Insufficient permissions"); };
   Ask(route);
