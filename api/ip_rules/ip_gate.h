@@ -3,13 +3,11 @@
 // cached by organisation, most of which have none. The cache may be believed only while the change feed is
 // fresh; with a stale feed every request asks the database, and without a database nobody passes (503).
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <unordered_map>
 
 #include "api/access/change_feed.h"
+#include "api/access/fresh_cache.h"
 #include "api/access/principal.h"
 #include "api/http/client_address.h"
 #include "api/ip_rules/rule_set.h"
@@ -21,7 +19,7 @@ namespace claviger::api {
 
 class IpGate : public ChangeListener {
  public:
-  IpGate(schema::Pool& pool, const Clock& clock) : pool_(pool), clock_(clock) {}
+  IpGate(schema::Pool& pool, const Clock& clock);
 
   // Whether the rules of the principal's organisation let the client pass; kUnavailable if it cannot be
   // known. Blocks on the database when the cache does not know: worker threads only.
@@ -39,19 +37,10 @@ class IpGate : public ChangeListener {
 
  private:
   using Rules = std::shared_ptr<const RuleSet>;  // null: the organisation has none
-  std::optional<Rules> Find(const OrgId& org);
-  void Remember(const OrgId& org, const Rules& rules, uint64_t epoch);
-  void Drop(std::unordered_map<OrgId, Rules>::iterator entry);
-  uint64_t Epoch();
   Result<Rules> Load(const OrgId& org);
 
   schema::Pool& pool_;
-  const Clock& clock_;
-  std::atomic<SteadyTime> trusted_until_{SteadyTime{}};
-  std::mutex mutex_;  // guards everything below; held for one look-up at a time
-  std::unordered_map<OrgId, Rules> entries_;
-  size_t bytes_ = 0;    // of all entries' rules
-  uint64_t epoch_ = 0;  // grows with every Forget: a load that began before it may not be cached
+  FreshCache<OrgId, RuleSet> cache_;
 };
 
 }  // namespace claviger::api
