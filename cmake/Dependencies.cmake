@@ -15,6 +15,7 @@ pkg_check_modules(oath REQUIRED IMPORTED_TARGET liboath)
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(secret REQUIRED libsecret-1)
+find_package(date REQUIRED)
 
 add_library(claviger_third_party_base INTERFACE)
 target_link_libraries(claviger_third_party_base INTERFACE Boost::headers spdlog::spdlog fmt::fmt

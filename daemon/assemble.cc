@@ -120,7 +120,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
-  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate}, clock, log);
+  api::PolicyBook policy_book(pool, clock);
+  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate, &policy_book}, clock, log);
   api::ProviderKeys provider_keys(
       config.oidc_issuer,
       [&](const std::string& url) { return api::HttpsGet(url, {.ca_file = config.oidc_ca_file}); }, clock,
@@ -144,10 +145,11 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
   api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
   api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal,
-                              Nouns::Create({config, clock, random, *keyring, system_kek, password_rules,
-                                             pool, authenticator, ip_gate, provider_keys, audit, mail,
-                                             guesses, readiness, [&exports] { return exports->Lags(); }})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal,
+            Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,
+                           ip_gate, policy_book, provider_keys, audit, mail, guesses, readiness,
+                           [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, kHasherNiceness);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,

@@ -67,6 +67,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
+  api::PolicyBook policy_book(pool, clock);
   api::ProviderKeys provider_keys("", {}, clock, log);
   api::AuditLog audit(pool, clock, random, log, 1);
   api::Mail mail({}, {keyring, system_kek, clock, random});
@@ -77,7 +78,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, provider_keys, audit, mail, guesses, readiness, nullptr})));
+                           ip_gate, policy_book, provider_keys, audit, mail, guesses, readiness, nullptr})));
   const auto routes = nouns->Routes({});
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

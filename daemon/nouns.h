@@ -20,6 +20,7 @@
 #include "api/oidc/oidc.h"
 #include "api/org/org.h"
 #include "api/pages/page.h"
+#include "api/policies/policies.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/signup/signup_pages.h"
@@ -39,6 +40,7 @@ struct NounParts {
   schema::Pool& pool;
   api::Authenticator& authenticator;
   api::IpGate& ip_gate;
+  api::PolicyBook& policy_book;
   api::ProviderKeys& provider_keys;
   api::AuditLog& audit;
   api::Mail& mail;
@@ -84,6 +86,7 @@ class Nouns {
   std::unique_ptr<api::DevicePages> device_pages_;
   api::Vaults vaults_;
   api::Secrets secrets_;
+  api::Policies policies_;
   api::AuditTrail trail_;
   api::IpRules ip_rules_;
   const api::LoginFinisher finisher_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "api/access/path_pattern.h"
+#include "api/access/path_tree.h"
 #include "api/json/string_list.h"
 
 namespace claviger::api::access_store {
@@ -29,7 +31,7 @@ constexpr Statement kLoadApiKey = {
     "  FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.mac = $1",
     true};
 
-#define AGENT_STATE "a.org_id, a.id, a.is_active, a.expires_at, a.vault_ids, a.intents_api_enabled"
+#define AGENT_STATE "a.org_id, a.id, a.is_active, a.expires_at, a.vault_ids, a.intents_api_enabled, a.scopes"
 
 constexpr Statement kLoadAgent = {
     "access_load_agent",
@@ -75,8 +77,8 @@ Result<Principal> LoadTokenAgent(schema::Connection& connection, const crypto::T
                                  Time now) {
   TRY(const auto rows, connection.Run(kLoadAgent, {claims.org, claims.subject, claims.id}));
   if (rows.empty()) return Unauthenticated("subject no longer exists");
-  if (rows.Bool(0, 7)) return Unauthenticated("token was revoked");
-  if (claims.issued_at < UnixSeconds(rows.Timestamp(0, 6))) {
+  if (rows.Bool(0, 8)) return Unauthenticated("token was revoked");
+  if (claims.issued_at < UnixSeconds(rows.Timestamp(0, 7))) {
     return Unauthenticated("token is older than the agent's key");
   }
   TRY(auto agent, ReadAgent(rows, now));
@@ -118,7 +120,11 @@ Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, 
 Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now) {
   TRY(const auto rows, connection.Run(kLoadAgentKey, {mac}));
   if (rows.empty()) return Unauthenticated("no such key");
-  return ReadAgent(rows, now);
+  TRY(auto agent, ReadAgent(rows, now));
+  TRY(auto scopes, ParseStrings(rows.Text(0, 6)));
+  std::erase_if(scopes, [](const auto& scope) { return !IsPathScope(scope); });
+  if (!scopes.empty()) agent.scopes = CompileScopes(scopes);
+  return agent;
 }
 
 }  // namespace claviger::api::access_store

@@ -10,12 +10,14 @@
 
 namespace claviger::api::access_store {
 
-// The token's signature and times have been checked.
+// The token's signature and times have been checked. To what paths its scopes limit an agent is not looked
+// at.
 Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims, Time now);
 
 // `mac` is a CredentialMac for kApiKeyPurpose.
 Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now);
-// The same for kAgentKeyPurpose.
+// The same for kAgentKeyPurpose. The agent is limited to the paths that its stored scopes name, if they name
+// any.
 Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now);
 
 }  // namespace claviger::api::access_store

@@ -1,6 +1,7 @@
 #include "api/access/authenticator.h"
 
 #include "api/access/access_store.h"
+#include "api/access/path_tree.h"
 #include "crypto/credential.h"
 #include "crypto/digest.h"
 
@@ -65,7 +66,8 @@ Result<Principal> Authenticator::AuthenticateToken(std::string_view token) {
   const Known known = Find(digest, entry);
   if (known == Known::kNothing) {
     TRY(entry.claims, verifier_.Verify(token, clock_.Now()));
-    entry.claims.scopes.clear();  // restrict nothing here, and every look into the cache would copy them
+    if (entry.claims.subject_type == PrincipalType::kAgent) entry.scopes = CompileScopes(entry.claims.scopes);
+    entry.claims.scopes.clear();  // every look into the cache would copy them
   } else if (entry.principal.expires_at <= UnixSeconds(clock_.Now())) {
     Drop(digest);
     return Unauthenticated("token has expired");
@@ -74,6 +76,7 @@ Result<Principal> Authenticator::AuthenticateToken(std::string_view token) {
 
   const uint64_t epoch = Epoch();
   auto loaded = LoadToken(entry.claims);
+  if (loaded) loaded.value().scopes = entry.scopes;
   return Settle(digest, std::move(entry), std::move(loaded), epoch);
 }
 

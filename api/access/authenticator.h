@@ -7,6 +7,7 @@
 // without a database nothing is authenticated (503).
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
@@ -56,7 +57,8 @@ class Authenticator : public ChangeListener {
  private:
   struct Entry {
     Principal principal;
-    crypto::TokenClaims claims;  // of a token, its signature checked
+    crypto::TokenClaims claims;              // of a token, its signature checked; its scopes only as below
+    std::shared_ptr<const PathTree> scopes;  // of an agent's token
   };
   enum class Known : uint8_t { kNothing, kClaims, kEverything };
   Known Find(const std::string& digest, Entry& entry);

@@ -30,8 +30,8 @@ class ChangeListener {
   virtual void TrustUntil(SteadyTime until) = 0;
 };
 
-// For a transaction that changes what other nodes may have cached. `kind`: "user", "token", "key", "agent" or
-// "org" (what belongs to an organisation as a whole).
+// For a transaction that changes what other nodes may have cached. `kind`: "user", "token", "key", "agent",
+// "org" (what belongs to an organisation as a whole), or "policy" with the id of the vault.
 schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id);
 
 class ChangeFeed {

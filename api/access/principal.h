@@ -1,6 +1,7 @@
 #pragma once
 // Who is calling, as proven by a credential.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 namespace claviger::api {
 
 using crypto::PrincipalType;
+
+class PathTree;
 
 // An auditor reads the organisation's audit log and nothing else of it (api/routes.h, for_auditors).
 enum class Role : uint8_t { kMember, kAdmin, kOwner, kAuditor };
@@ -28,8 +31,10 @@ struct Principal {
   KeyId key{};             // the personal API key that was presented or exchanged for the token, else nil
   // Of an agent: the only vaults it may touch; empty if it is not bound.
   std::vector<VaultId> vaults{};
-  bool intents =
-      false;  // of an agent: transactions may be signed for it, with keys that it may not read itself
+  // Of an agent: transactions may be signed for it, with keys that it may not read itself.
+  bool intents = false;
+  // Of an agent: the only paths that it may touch in vaults it did not make; null if it is not limited.
+  std::shared_ptr<const PathTree> scopes{};
 
   // A person who looks after the organisation: an admin or an owner.
   bool Manages() const {

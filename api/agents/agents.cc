@@ -4,12 +4,17 @@
 #include <limits>
 
 #include "api/access/change_feed.h"
+#include "api/access/path_pattern.h"
+#include "api/policies/policies_store.h"
 #include "crypto/credential.h"
 
 namespace claviger::api {
 namespace {
 
 constexpr size_t kFixedTextBytes = 1024;  // of an encoded agent, besides its texts and lists
+// What a token can carry of patterns, as the longest list of scopes that an agent may have.
+constexpr int64_t kMaxPatterns = 200;
+constexpr size_t kMaxPatternsBytes = 5000;
 
 Error AgentNotFound() { return NotFound("Agent not found"); }
 
@@ -43,6 +48,12 @@ std::vector<std::string> PathScopes(const std::vector<std::string>& scopes) {
   std::vector<std::string> globs;
   std::copy_if(scopes.begin(), scopes.end(), std::back_inserter(globs), IsPathScope);
   return globs;
+}
+
+bool FitIntoToken(const std::vector<std::string>& patterns) {
+  size_t bytes = 0;
+  for (const auto& pattern : patterns) bytes += pattern.size() + 3;  // as JSON
+  return patterns.size() <= static_cast<size_t>(kMaxPatterns) && bytes <= kMaxPatternsBytes;
 }
 
 }  // namespace
@@ -161,6 +172,16 @@ Result<Agents::WithKey> Agents::RotateKey(const Principal& principal, const Agen
   return rotated;
 }
 
+Result<std::vector<std::string>> Agents::ScopesFor(schema::Connection& connection, const OrgId& org,
+                                                   const Agent& agent, Time now) {
+  auto scopes = PathScopes(agent.settings.scopes);
+  if (!scopes.empty()) return scopes;
+  TRY(scopes, policies_store::PatternsOf(connection, org, agent.id, now, kMaxPatterns + 1));
+  // Policies decide in any case; then they do so alone.
+  if (!FitIntoToken(scopes)) scopes = {std::string(kAnySegments)};
+  return scopes;
+}
+
 Result<Agents::Exchanged> Agents::Exchange(const AgentTokenRequest& request, AuditDraft& audit) {
   auto proven = parts_.authenticator.AuthenticateKey(request.key.Text());
   if (!proven.has_value()) return RefuseExchange(proven.error());
@@ -183,7 +204,7 @@ Result<Agents::Exchanged> Agents::Exchange(const AgentTokenRequest& request, Aud
   terms.type = PrincipalType::kAgent;
   terms.subject = principal.id;
   terms.org = principal.org;
-  terms.scopes = PathScopes(settings.scopes);
+  TRY(terms.scopes, ScopesFor(*lease, principal.org, found->agent, now));
   terms.valid_from = found->tokens_valid_from;
   terms.seconds = settings.token_ttl_seconds.value_or(crypto::kMaxTokenLifetimeSeconds);
   terms.end = principal.expires_at;

@@ -68,10 +68,14 @@ class Agents {
     Agent agent;
   };
   // A token for whoever presents an agent's key. kUnauthenticated "Invalid credentials" for every fault of
-  // it.
+  // it. For the token's life its scopes limit the paths that the agent may touch in vaults it did not make:
+  // those of the agent's scopes that speak of paths or, if none does, the patterns of its policies of now;
+  // "**" if these are too many for a token.
   Result<Exchanged> Exchange(const AgentTokenRequest& request, AuditDraft& audit);
 
  private:
+  Result<std::vector<std::string>> ScopesFor(schema::Connection& connection, const OrgId& org,
+                                             const Agent& agent, Time now);
   Status CheckVaults(const OrgId& org, const std::vector<VaultId>& vaults);
   // The row, locked, if the principal may change it.
   Result<agents_store::Found> LockForChange(schema::Connection& connection, const Principal& principal,

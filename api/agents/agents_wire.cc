@@ -19,7 +19,6 @@ constexpr size_t kMaxAmountBytes = 80;
 constexpr size_t kMaxOidcBytes = 512;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsHexDigit(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Digits, and a fraction of digits if there is a point.
@@ -291,12 +290,6 @@ Json EncodeAgentToken(const AccessToken& token, const Agent& agent) {
   json["agent_id"] = agent.id.ToString();
   json["vault_ids"] = EncodeVaultIds(agent.settings.vault_ids);
   return json;
-}
-
-bool IsPathScope(std::string_view scope) {
-  return std::all_of(scope.begin(), scope.end(), [](char c) {
-    return IsDigit(c) || IsLetter(c) || c == '_' || c == '-' || c == '/' || c == '*';
-  });
 }
 
 }  // namespace claviger::api

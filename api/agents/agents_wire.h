@@ -96,7 +96,4 @@ Result<AgentTokenRequest> DecodeAgentToken(std::string_view body);
 Json EncodeAgentToken(const AccessToken& token);
 Json EncodeAgentToken(const AccessToken& token, const Agent& agent);
 
-// True for a path glob; anything with another character is a label, which says nothing of paths.
-bool IsPathScope(std::string_view scope);
-
 }  // namespace claviger::api

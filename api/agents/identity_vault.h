@@ -1,7 +1,7 @@
 #pragma once
 // The vault `__agent-keys` of an organisation, in which the private identity keys of its agents lie as
 // ordinary secrets. The daemon makes it with the first agent. Nobody is its creator: nobody may read it
-// without being granted to, and nobody may remove it.
+// without a policy, which owners and admins of the organisation make, and nobody may remove it.
 
 #include <vector>
 

@@ -2,6 +2,7 @@
 
 #include "api/access/change_feed.h"
 #include "api/device/refresh_store.h"
+#include "api/policies/policies_store.h"
 
 namespace claviger::api {
 namespace {
@@ -269,6 +270,7 @@ Result<std::vector<VaultId>> Auth::DeleteRows(const Principal& principal, AuditD
   } else {
     if (is_owner && !has_other_owner)
       return Invalid("The last owner cannot leave an organisation with members");
+    TRYV(policies_store::DeleteOfUser(*lease, principal.org, UserOf(principal)));
     TRYV(auth_store::DeleteUser(*lease, principal.org, UserOf(principal)));
   }
   TRYV(lease->Run(ChangeCall("user", principal.id)));

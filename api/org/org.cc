@@ -4,6 +4,7 @@
 
 #include "api/access/change_feed.h"
 #include "api/auth/auth_store.h"
+#include "api/policies/policies_store.h"
 
 namespace claviger::api {
 namespace {
@@ -142,6 +143,7 @@ Status Org::Remove(const Principal& principal, const UserId& user, AuditDraft& a
   TRY(const auto members, auth_store::LockMembers(*lease, principal.org));
   TRY(const auto member, CheckReach(members, principal, user));
   TRYV(CheckOwnerRemains(members, member));
+  TRYV(policies_store::DeleteOfUser(*lease, principal.org, user));
   TRYV(auth_store::DeleteUser(*lease, principal.org, user));
   TRYV(lease->Run(ChangeCall("user", user.uuid)));
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, "success")));

@@ -1,5 +1,6 @@
 #include "api/secrets/secrets.h"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -16,6 +17,7 @@ constexpr int kPutAttempts = 32;
 constexpr int32_t kAnyValue = std::numeric_limits<int32_t>::max();
 constexpr int32_t kShortValue = 64 * 1024;  // may be read or written together with others
 constexpr size_t kFixedTextBytes = 256;     // of encoded metadata, besides path and the client's own metadata
+constexpr int64_t kMaxHidden = 20'000;      // secrets that one page passes over
 
 Error SecretNotFound() { return NotFound("Secret not found"); }
 
@@ -60,9 +62,9 @@ SecretMetadata About(const secrets_store::NewVersion& version, std::string_view 
 
 }  // namespace
 
-Secrets::Secrets(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& audit, const Clock& clock,
-                 Random& random)
-    : pool_(pool), keyring_(keyring), audit_(audit), clock_(clock), random_(random) {}
+Secrets::Secrets(schema::Pool& pool, crypto::Keyring& keyring, PolicyBook& book, const AuditLog& audit,
+                 const Clock& clock, Random& random)
+    : pool_(pool), keyring_(keyring), book_(book), audit_(audit), clock_(clock), random_(random) {}
 
 // A version on its way into the database.
 struct Secrets::Planned {
@@ -93,8 +95,12 @@ Result<SecretMetadata> Secrets::Put(const Write& write) {
 }
 
 Result<SecretMetadata> Secrets::PutOnce(const Write& write) {
-  TRY(const auto bases, FindBases({{write.principal.org, write.vault, write.path}}));
-  TRY(auto plan, Plan(write, bases.front()));
+  const Principal& principal = write.caller.principal;
+  TRY(const auto bases, FindBases({{principal.org, write.vault, write.path}}));
+  const auto& base = bases.front();
+  if (!base) return VaultNotFound();
+  TRY(const auto policies, book_.For(principal, base->vault));
+  TRY(auto plan, Plan(write, *base, policies.get()));
   auto& version = plan.version;
   TRY(version.sealed,
       crypto::SealSecret(keyring_, random_, plan.kek, version.identity, write.request.value.View()));
@@ -107,13 +113,13 @@ Result<SecretMetadata> Secrets::PutOnce(const Write& write) {
   return About(version, write.path);
 }
 
-Result<Secrets::Planned> Secrets::Plan(const Write& write,
-                                       const std::optional<secrets_store::WriteBase>& base) const {
-  if (!base) return VaultNotFound();
-  TRY(const auto grant, Authorize(write.principal, Permission::kWrite, base->vault, write.path));
-  if (!base->kek) return IntegrityFailure("newest KEK of a vault is missing");
-  return Planned{&write, grant, *base->kek,
-                 PlanVersion(*base, write.path, write.principal, write.request, clock_, random_)};
+Result<Secrets::Planned> Secrets::Plan(const Write& write, const secrets_store::WriteBase& base,
+                                       const PolicySet* policies) const {
+  TRY(const auto grant, Noted(write.audit, Authorize(AskerOf(write.caller), Permission::kWrite, base.vault,
+                                                     policies, write.path)));
+  if (!base.kek) return IntegrityFailure("newest KEK of a vault is missing");
+  return Planned{&write, grant, *base.kek,
+                 PlanVersion(base, write.path, write.caller.principal, write.request, clock_, random_)};
 }
 
 Result<std::vector<std::optional<secrets_store::WriteBase>>> Secrets::FindBases(
@@ -147,7 +153,7 @@ std::vector<Secrets::Planned> Secrets::PlanTogether(const std::vector<Write>& wr
   std::vector<secrets_store::Place> places;
   for (const Write& write : writes) {
     NotePlace(write.audit, write.vault, write.path);
-    places.push_back({write.principal.org, write.vault, write.path});
+    places.push_back({write.caller.principal.org, write.vault, write.path});
   }
   const auto bases = FindBases(places);
   if (!bases) return {};
@@ -155,7 +161,11 @@ std::vector<Secrets::Planned> Secrets::PlanTogether(const std::vector<Write>& wr
   std::map<SecretId, Planned> by_secret;
   for (size_t i = 0; i < writes.size(); ++i) {
     if (!IsSecretPath(writes[i].path) || writes[i].request.value.size() > kShortValue) continue;
-    auto plan = Plan(writes[i], bases.value()[i]);
+    const auto& base = bases.value()[i];
+    if (!base) continue;
+    const auto policies = book_.Recall(writes[i].caller.principal, base->vault);
+    if (!policies) continue;
+    auto plan = Plan(writes[i], *base, policies->get());
     if (!plan || plan.value().version.identity.version == 1) continue;
     const SecretId secret = plan.value().version.identity.secret;
     by_secret.try_emplace(secret, std::move(plan).value());
@@ -205,25 +215,25 @@ struct Secrets::Readable {
   secrets_store::FoundSecret::Sealed sealed;
 };
 
-Result<Secrets::Readable> Secrets::Admit(const Read& read,
-                                         const std::optional<secrets_store::FoundSecret>& found) const {
-  if (!found) return VaultNotFound();
-  TRY(const auto grant, Authorize(read.principal, Permission::kRead, found->vault(), read.path));
-  if (!found->exists() || !IsSecretPath(read.path)) return SecretNotFound();
+Result<Secrets::Readable> Secrets::Admit(const Read& read, const secrets_store::FoundSecret& found,
+                                         const PolicySet* policies) const {
+  const Principal& principal = read.caller.principal;
+  TRY(const auto grant, Noted(read.audit, Authorize(AskerOf(read.caller), Permission::kRead, found.vault(),
+                                                    policies, read.path)));
+  if (!found.exists() || !IsSecretPath(read.path)) return SecretNotFound();
 
-  crypto::SecretIdentity identity = found->identity();
+  crypto::SecretIdentity identity = found.identity();
   identity.path = read.path;  // what was asked for, whatever the row is called by now
   NoteVersion(read.audit, identity);
-  TRY(auto about, found->About());
-  if (IsWithheld(read.principal, about))
-    return Forbidden("Agents with the Intents API do not read private keys");
-  if (found->deleted()) return Gone("The secret was deleted");
+  TRY(auto about, found.About());
+  if (IsWithheld(principal, about)) return Forbidden("Agents with the Intents API do not read private keys");
+  if (found.deleted()) return Gone("The secret was deleted");
   if (about.expires_at && *about.expires_at <= clock_.Now()) return Gone("The secret has expired");
-  if (found->used_up()) return Gone("The secret was read as often as allowed");
+  if (found.used_up()) return Gone("The secret was read as often as allowed");
 
-  TRY(auto sealed, found->Unlock(grant));
-  return Readable{
-      grant, std::move(identity), std::move(about), found->created_by(), found->limited(), std::move(sealed)};
+  TRY(auto sealed, found.Unlock(grant));
+  return Readable{grant,           std::move(identity), std::move(about), found.created_by(),
+                  found.limited(), std::move(sealed)};
 }
 
 Result<std::vector<std::optional<secrets_store::FoundSecret>>> Secrets::Find(
@@ -234,8 +244,12 @@ Result<std::vector<std::optional<secrets_store::FoundSecret>>> Secrets::Find(
 
 Result<Secret> Secrets::Get(const Read& read) {
   NotePlace(read.audit, read.vault, read.path);
-  TRY(const auto found, Find({{read.principal.org, read.vault, read.path}}, kAnyValue));
-  TRY(auto readable, Admit(read, found.front()));
+  const Principal& principal = read.caller.principal;
+  TRY(const auto places, Find({{principal.org, read.vault, read.path}}, kAnyValue));
+  const auto& found = places.front();
+  if (!found) return VaultNotFound();
+  TRY(const auto policies, book_.For(principal, found->vault()));
+  TRY(auto readable, Admit(read, *found, policies.get()));
   auto& [grant, identity, about, created_by, limited, sealed] = readable;
   TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, identity, sealed.secret));
   if (limited) {
@@ -250,7 +264,7 @@ std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>&
   std::vector<secrets_store::Place> places;
   for (const Read& read : reads) {
     NotePlace(read.audit, read.vault, read.path);
-    places.push_back({read.principal.org, read.vault, read.path});
+    places.push_back({read.caller.principal.org, read.vault, read.path});
   }
   const auto found = Find(places, kShortValue);
   if (!found) return secrets;
@@ -259,7 +273,11 @@ std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>&
   std::vector<crypto::SecretToOpen> to_open;
   std::vector<size_t> opening;
   for (size_t i = 0; i < reads.size(); ++i) {
-    auto admitted = Admit(reads[i], found.value()[i]);
+    const auto& secret = found.value()[i];
+    if (!secret) continue;
+    const auto policies = book_.Recall(reads[i].caller.principal, secret->vault());
+    if (!policies) continue;
+    auto admitted = Admit(reads[i], *secret, policies->get());
     if (!admitted || admitted.value().limited) continue;
     readable[i] = std::move(admitted).value();
     to_open.push_back({readable[i]->sealed.kek, readable[i]->identity, readable[i]->sealed.secret});
@@ -285,15 +303,22 @@ Status Secrets::SpendAccess(const Grant& grant, const crypto::SecretIdentity& id
   return Ok();
 }
 
-Status Secrets::Delete(const Principal& principal, const VaultId& vault, std::string_view path,
-                       AuditDraft& audit) {
-  NotePlace(audit, vault, path);
+Result<VaultFacts> Secrets::FindVault(const Principal& principal, const VaultId& vault) {
   TRY(auto lease, pool_.Acquire());
   TRY(const auto found, vaults_store::Find(*lease, principal.org, vault));
   if (!found) return VaultNotFound();
-  TRY(const auto grant, Authorize(principal, Permission::kDelete, FactsOf(principal.org, *found), path));
+  return FactsOf(principal.org, *found);
+}
+
+Status Secrets::Delete(const Caller& caller, const VaultId& vault, std::string_view path, AuditDraft& audit) {
+  NotePlace(audit, vault, path);
+  TRY(const auto facts, FindVault(caller.principal, vault));
+  TRY(const auto policies, book_.For(caller.principal, facts));
+  TRY(const auto grant,
+      Noted(audit, Authorize(AskerOf(caller), Permission::kDelete, facts, policies.get(), path)));
   if (!IsSecretPath(path)) return SecretNotFound();
 
+  TRY(auto lease, pool_.Acquire());
   TRY(auto transaction, lease->Begin());
   TRY(const auto id, secrets_store::SoftDelete(*lease, grant, path, clock_.Now()));
   if (!id) return SecretNotFound();
@@ -304,27 +329,59 @@ Status Secrets::Delete(const Principal& principal, const VaultId& vault, std::st
   return Ok();
 }
 
-Result<http::Page<SecretMetadata>> Secrets::List(const Principal& principal, const VaultId& vault,
-                                                 const ListQuery& query) {
+Result<Secrets::Listing> Secrets::List(const Caller& caller, const VaultId& vault, const ListQuery& query,
+                                       AuditDraft& audit) {
+  TRY(const auto facts, FindVault(caller.principal, vault));
+  TRY(const auto policies, book_.For(caller.principal, facts));
+  const Asker asker = AskerOf(caller);
+  const auto grant = Authorize(asker, Permission::kList, facts, policies.get(), {});
+  const bool is_empty_for_people =
+      !grant && grant.error().kind == ErrorKind::kForbidden && caller.principal.type == PrincipalType::kUser;
+  if (is_empty_for_people) return Listing{};
+  if (!grant) return Noted(audit, grant).error();
+  if (!HasPathCharacters(query.prefix)) return Listing{};
+  return Collect(asker, facts, grant.value(), policies.get(), query);
+}
+
+Result<Secrets::Listing> Secrets::Collect(const Asker& asker, const VaultFacts& vault, const Grant& grant,
+                                          const PolicySet* policies, const ListQuery& query) {
   TRY(auto lease, pool_.Acquire());
-  TRY(const auto found, vaults_store::Find(*lease, principal.org, vault));
-  if (!found) return VaultNotFound();
-  const auto grant = Authorize(principal, Permission::kList, FactsOf(principal.org, *found), query.prefix);
-  if (!grant) {
-    const bool hidden = grant.error().kind == ErrorKind::kForbidden && principal.type == PrincipalType::kUser;
-    if (hidden) return http::Page<SecretMetadata>{};
-    return grant.error();
+  std::string after = query.after;
+  if (query.after_id) {
+    TRY(const auto path, secrets_store::PathOf(*lease, grant, *query.after_id));
+    if (!path) return Invalid("after_id must be the id of a secret of the vault");
+    after = *path;
   }
-  if (!HasPathCharacters(query.prefix)) return http::Page<SecretMetadata>{};
-  return http::CollectPage<SecretMetadata>(
-      query.limit,
-      [&](const SecretMetadata* last, int64_t count) {
-        return secrets_store::List(*lease, grant.value(), query.prefix, last ? last->path : query.after,
-                                   count);
-      },
-      [](const SecretMetadata& secret) {
-        return kFixedTextBytes + secret.path.size() + secret.metadata.size();
-      });
+  Listing listing;
+  std::optional<SecretId> last;
+  size_t bytes = 0;
+  int64_t hidden = 0;
+  while (true) {
+    const int64_t room = query.limit - static_cast<int64_t>(listing.items.size());
+    // One more than there is room for tells whether the list goes on.
+    const int64_t count = hidden > 0 ? http::kBatchItems : std::min(room + 1, http::kBatchItems);
+    TRY(auto batch, secrets_store::List(*lease, grant, query.prefix, after, count));
+    for (SecretMetadata& secret : batch) {
+      const bool shown = MayRead(asker, vault, policies, secret.path);
+      const size_t size = kFixedTextBytes + secret.path.size() + secret.metadata.size();
+      // The first item is always taken, or a page could stand still.
+      const bool fits = listing.items.empty() || (static_cast<int64_t>(listing.items.size()) < query.limit &&
+                                                  bytes + size <= http::kMaxPageBytes);
+      if (shown ? !fits : hidden == kMaxHidden) {
+        listing.next = last;
+        return listing;
+      }
+      after = secret.path;
+      last = secret.id;
+      if (!shown) {
+        ++hidden;
+        continue;
+      }
+      bytes += size;
+      listing.items.push_back(std::move(secret));
+    }
+    if (static_cast<int64_t>(batch.size()) < count) return listing;
+  }
 }
 
 }  // namespace claviger::api

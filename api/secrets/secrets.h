@@ -7,8 +7,9 @@
 // transaction of that audit record, after the value could be opened: exactly so many reads succeed. Delete
 // hides the path; writing it again continues the version numbers.
 //
-// In every verb the vault is looked up and the caller authorised before anything is said about the secret;
-// only Put refuses a malformed path before, which tells nothing but the rule.
+// In every verb the vault is looked up and the caller authorised (api/access/authorize.h: the creator, and
+// who has a policy) before anything is said about the secret; only Put refuses a malformed path before, which
+// tells nothing but the rule.
 
 #include <optional>
 #include <set>
@@ -18,7 +19,9 @@
 
 #include "api/access/authorize.h"
 #include "api/audit/audit_log.h"
+#include "api/http/client_address.h"
 #include "api/http/page.h"
+#include "api/policies/policy_book.h"
 #include "api/routes.h"
 #include "api/secrets/secrets_store.h"
 #include "api/secrets/secrets_wire.h"
@@ -30,17 +33,22 @@ namespace claviger::api {
 
 class Secrets {
  public:
-  Secrets(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& audit, const Clock& clock,
-          Random& random);
+  Secrets(schema::Pool& pool, crypto::Keyring& keyring, PolicyBook& book, const AuditLog& audit,
+          const Clock& clock, Random& random);
 
-  struct Read {
+  // Who asks, and from where.
+  struct Caller {
     const Principal& principal;
+    const http::ClientAddress& client;
+  };
+  struct Read {
+    Caller caller;
     VaultId vault;
     std::string_view path;
     AuditDraft& audit;
   };
   struct Write {
-    const Principal& principal;
+    Caller caller;
     VaultId vault;
     std::string_view path;
     const PutSecretRequest& request;
@@ -50,32 +58,42 @@ class Secrets {
   // kInvalid for a path that breaks the rule, kConflict if others keep writing the same path.
   Result<SecretMetadata> Put(const Write& write);
   // Many at once, in one transaction. An answer is empty where nothing was written for want of what Put can
-  // do: make a new path, go on after another write of the same path, seal a long value, tell what is wrong.
+  // do: make a new path, go on after another write of the same path, seal a long value, load policies, tell
+  // what is wrong.
   std::vector<std::optional<Result<SecretMetadata>>> PutTogether(const std::vector<Write>& writes);
 
   // kNotFound if never written, kGone if deleted, expired or used up, kIntegrity if what is stored was not
   // sealed for exactly this place.
   Result<Secret> Get(const Read& read);
   // Many at once: one SELECT, one visit to the HSM. An answer is empty where Get would fail, or do more than
-  // open a short value; what was noted for its audit is void.
+  // open a short value, or where policies decide that are not in memory; what was noted for its audit is
+  // void.
   std::vector<std::optional<Secret>> GetTogether(const std::vector<Read>& reads);
 
   // Hides all versions. kNotFound if there is nothing to hide.
-  Status Delete(const Principal& principal, const VaultId& vault, std::string_view path, AuditDraft& audit);
+  Status Delete(const Caller& caller, const VaultId& vault, std::string_view path, AuditDraft& audit);
 
   struct ListQuery {
     std::string prefix;  // plain text, need not end at a segment
     std::string after;   // path of the last item of the page before
+    // Or, of where that page ended, the id: a path that the caller may not read must not be told.
+    std::optional<SecretId> after_id;
     int64_t limit = http::kMaxPageItems;
   };
-  // By path. A person of the organisation who may list nothing here gets an empty list, an agent kForbidden.
-  Result<http::Page<SecretMetadata>> List(const Principal& principal, const VaultId& vault,
-                                          const ListQuery& query);
+  struct Listing {
+    std::vector<SecretMetadata> items;
+    std::optional<SecretId> next;  // `after_id` of the page that follows; nullopt: the list is complete
+  };
+  // By path; of the secrets that the caller may not read nothing is told. A page may have fewer items than
+  // there are, if many in a row may not be read. Without any policy here a person of the organisation gets an
+  // empty list, an agent kForbidden.
+  Result<Listing> List(const Caller& caller, const VaultId& vault, const ListQuery& query, AuditDraft& audit);
 
  private:
   struct Planned;
   Result<SecretMetadata> PutOnce(const Write& write);
-  Result<Planned> Plan(const Write& write, const std::optional<secrets_store::WriteBase>& base) const;
+  Result<Planned> Plan(const Write& write, const secrets_store::WriteBase& base,
+                       const PolicySet* policies) const;
   Result<std::vector<std::optional<secrets_store::WriteBase>>> FindBases(
       const std::vector<secrets_store::Place>& places);
   // Leaves those that can be written together, sealed.
@@ -83,13 +101,19 @@ class Secrets {
   Result<std::set<SecretId>> CommitTogether(schema::Connection& connection,
                                             const std::vector<Planned>& plans);
   struct Readable;
-  Result<Readable> Admit(const Read& read, const std::optional<secrets_store::FoundSecret>& found) const;
+  Result<Readable> Admit(const Read& read, const secrets_store::FoundSecret& found,
+                         const PolicySet* policies) const;
   Result<std::vector<std::optional<secrets_store::FoundSecret>>> Find(
       const std::vector<secrets_store::Place>& places, int32_t max_ciphertext);
+  Asker AskerOf(const Caller& caller) const { return {caller.principal, {caller.client.ip, clock_.Now()}}; }
+  Result<VaultFacts> FindVault(const Principal& principal, const VaultId& vault);
+  Result<Listing> Collect(const Asker& asker, const VaultFacts& vault, const Grant& grant,
+                          const PolicySet* policies, const ListQuery& query);
   Status SpendAccess(const Grant& grant, const crypto::SecretIdentity& identity, AuditDraft& audit);
 
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
+  PolicyBook& book_;
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;

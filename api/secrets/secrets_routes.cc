@@ -27,15 +27,17 @@ Result<Response> AnswerGet(Result<Secret> secret) {
   return Response::Json(200, std::move(body));
 }
 
+Secrets::Caller CallerOf(const Context& context) { return {context.principal, context.request.client}; }
+
 Result<Response> PutSecret(Secrets& secrets, const Clock& clock, Context& context) {
   TRY(const auto vault, VaultIdOf(context));
   TRY(const auto request, DecodePutSecret(context.request.body, clock.Now()));
-  return AnswerPut(secrets.Put({context.principal, vault, PathOf(context), request, context.audit}));
+  return AnswerPut(secrets.Put({CallerOf(context), vault, PathOf(context), request, context.audit}));
 }
 
 Result<Response> GetSecret(Secrets& secrets, Context& context) {
   TRY(const auto vault, VaultIdOf(context));
-  return AnswerGet(secrets.Get({context.principal, vault, PathOf(context), context.audit}));
+  return AnswerGet(secrets.Get({CallerOf(context), vault, PathOf(context), context.audit}));
 }
 
 // PutSecret for many.
@@ -53,7 +55,7 @@ std::vector<BatchAnswer> PutSecretsTogether(Secrets& secrets, const Clock& clock
     auto request = DecodePutSecret(context.request.body, clock.Now());
     if (!request) continue;
     requests.push_back(std::move(request).value());
-    writes.push_back({context.principal, vault.value(), PathOf(context), requests.back(), context.audit});
+    writes.push_back({CallerOf(context), vault.value(), PathOf(context), requests.back(), context.audit});
     writing.push_back(i);
   }
   auto written = secrets.PutTogether(writes);
@@ -71,7 +73,7 @@ std::vector<BatchAnswer> GetSecretsTogether(Secrets& secrets, std::span<Context>
   for (size_t i = 0; i < contexts.size(); ++i) {
     const auto vault = VaultIdOf(contexts[i]);
     if (!vault) continue;
-    reads.push_back({contexts[i].principal, vault.value(), PathOf(contexts[i]), contexts[i].audit});
+    reads.push_back({CallerOf(contexts[i]), vault.value(), PathOf(contexts[i]), contexts[i].audit});
     reading.push_back(i);
   }
   auto found = secrets.GetTogether(reads);
@@ -83,7 +85,7 @@ std::vector<BatchAnswer> GetSecretsTogether(Secrets& secrets, std::span<Context>
 
 Result<Response> DeleteSecret(Secrets& secrets, Context& context) {
   TRY(const auto vault, VaultIdOf(context));
-  TRYV(secrets.Delete(context.principal, vault, PathOf(context), context.audit));
+  TRYV(secrets.Delete(CallerOf(context), vault, PathOf(context), context.audit));
   return Response::NoContent();
 }
 
@@ -94,14 +96,18 @@ Result<Response> ListSecrets(Secrets& secrets, Context& context) {
   query.after = context.request.Query("after").value_or("");
   TRY(query.limit, http::ReadLimit(context.request));
   if (!HasPathCharacters(query.after)) return Invalid("after must be a secret's path");
+  if (const auto text = context.request.Query("after_id")) {
+    query.after_id = SecretId::Parse(*text);
+    if (!query.after_id) return Invalid("after_id must be a UUID");
+  }
 
-  TRY(const auto page, secrets.List(context.principal, vault, query));
-  TRY(const auto json, EncodeSecretList(page.items));
+  TRY(const auto listing, secrets.List(CallerOf(context), vault, query, context.audit));
+  TRY(const auto json, EncodeSecretList(listing.items));
   auto response = Response::Json(200, DumpJson(json));
-  if (!page.complete) {
+  if (listing.next) {
     http::AddNextLink(response, "/v1/vaults/" + vault.ToString() + "/secrets?prefix=" + query.prefix +
                                     "&limit=" + std::to_string(query.limit) +
-                                    "&after=" + page.items.back().path);
+                                    "&after_id=" + listing.next->ToString());
   }
   return response;
 }

@@ -132,6 +132,11 @@ constexpr Statement kSoftDelete{
     "UPDATE secrets SET deleted_at = $4 WHERE org_id = $1 "
     "AND id = (SELECT s.id FROM " SECRET_AT("$1", "$2", "$3") ") AND deleted_at IS NULL RETURNING id"};
 
+constexpr Statement kPathOf{"secrets_path_of",
+                            "SELECT path FROM secrets WHERE org_id = $1 AND vault_id = $2 "
+                            "AND id BETWEEN $3 AND $3 ORDER BY id LIMIT 1",
+                            true};
+
 // The range makes the unique key on the path serve prefix, page and order alike.
 constexpr Statement kList{
     "secrets_list",
@@ -352,6 +357,12 @@ Result<std::optional<SecretId>> SoftDelete(Connection& connection, const Grant& 
   TRY(const auto rows, connection.Run(kSoftDelete, {grant.org(), grant.vault(), path, now}));
   if (rows.empty()) return std::nullopt;
   return rows.IdAt<SecretId>(0, 0);
+}
+
+Result<std::optional<std::string>> PathOf(Connection& connection, const Grant& grant, const SecretId& id) {
+  TRY(const auto rows, connection.Run(kPathOf, {grant.org(), grant.vault(), id}));
+  if (rows.empty()) return std::nullopt;
+  return std::string(rows.Text(0, 0));
 }
 
 Result<std::vector<SecretMetadata>> List(Connection& connection, const Grant& grant, std::string_view prefix,

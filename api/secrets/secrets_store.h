@@ -104,6 +104,10 @@ Result<std::set<SecretId>> WriteNext(schema::Connection& connection, const std::
 Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const Grant& grant,
                                            std::string_view path, Time now);
 
+// Where it is, deleted or not; nullopt if the vault has no such secret.
+Result<std::optional<std::string>> PathOf(schema::Connection& connection, const Grant& grant,
+                                          const SecretId& id);
+
 // Newest version of each path that begins with `prefix` and sorts after `after`, by path. Deleted ones are
 // left out; expired and used-up ones are not. kIntegrity if the newest version of one is missing.
 Result<std::vector<SecretMetadata>> List(schema::Connection& connection, const Grant& grant,

@@ -7,9 +7,12 @@
 // stays until it is evicted or the connection to the HSM ends; nothing reaches it, because each use must
 // present the very blob that the deleted row held.
 //
-// Who may see a vault: every person of its organisation; an agent only what it made. To everyone else it is
+// Who may see a vault: every person of its organisation; an agent those it made and those in which it has a
+// policy that has not expired. Other agents of the organisation get kForbidden; to everyone else it is
 // absent. An agent that is bound to vaults gets kForbidden for all others, whether they exist or not, and may
 // make none.
+//
+// Of a vault that an agent makes, the person who made the agent gets a policy for everything in it.
 //
 // A vault that nobody made is the daemon's own (the identity keys of agents): seen by people, and left alone.
 
@@ -40,13 +43,17 @@ class Vaults {
   Result<http::Page<Vault>> List(const Principal& principal, const std::optional<VaultId>& after,
                                  int64_t limit);
 
-  // kNotFound if absent, foreign, or hidden from this principal.
-  Result<Vault> Get(const Principal& principal, const VaultId& id);
+  // kNotFound if absent or foreign, kForbidden if hidden from this principal.
+  Result<Vault> Get(const Principal& principal, const VaultId& id, AuditDraft& audit);
 
-  // The creator, or an owner or admin of the organisation; else kForbidden, or kNotFound as for Get.
+  // The creator, or an owner or admin of the organisation; else kForbidden.
   Status Delete(const Principal& principal, const VaultId& id, AuditDraft& audit);
 
  private:
+  // What gives the person who made the agent a policy in its new vault; nothing if that person is gone.
+  Result<std::vector<schema::Connection::Call>> ShareWithHuman(const Principal& agent, const Vault& vault,
+                                                               const AuditDraft& audit);
+
   schema::Pool& pool_;
   crypto::Keyring& keyring_;
   const AuditLog& audit_;
@@ -56,7 +63,7 @@ class Vaults {
 
 // What Authorize must know of a vault of that organisation.
 VaultFacts FactsOf(const OrgId& org, const Vault& vault);
-// The one answer for a vault that is absent, foreign or hidden.
+// The one answer for a vault that is absent or foreign.
 Error VaultNotFound();
 // The `vault_id` of a route, noted in the audit record; a malformed one reads exactly as an absent one.
 // kForbidden for an agent that is bound to others.

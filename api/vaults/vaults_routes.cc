@@ -32,7 +32,7 @@ Result<Response> ListVaults(Vaults& vaults, Context& context) {
 
 Result<Response> GetVault(Vaults& vaults, Context& context) {
   TRY(const auto id, VaultIdOf(context));
-  TRY(const auto vault, vaults.Get(context.principal, id));
+  TRY(const auto vault, vaults.Get(context.principal, id, context.audit));
   return Response::Json(200, DumpJson(EncodeVault(vault)));
 }
 
@@ -46,7 +46,7 @@ Result<Response> DeleteVault(Vaults& vaults, Context& context) {
 
 Result<VaultId> VaultIdOf(Context& context) {
   const auto id = VaultId::Parse(context.params.find("vault_id")->second);
-  TRYV(CheckBinding(context.principal, id.value_or(VaultId{})));
+  TRYV(Noted(context.audit, CheckBinding(context.principal, id.value_or(VaultId{}))));
   if (!id) return VaultNotFound();
   context.audit.SetResource("vault", id->ToString());
   return *id;

@@ -32,7 +32,9 @@ constexpr Statement kLock{"vaults_lock", "SELECT 1 FROM vaults WHERE org_id = $1
 // Ids are UUIDv7: their order is the order of creation.
 constexpr Statement kList{"vaults_list",
                           "SELECT " VAULT_COLUMNS
-                          " FROM vaults WHERE org_id = $1 AND ($2::uuid IS NULL OR created_by = $2) "
+                          " FROM vaults WHERE org_id = $1 AND ($2::uuid IS NULL OR created_by = $2 OR id IN "
+                          "(SELECT vault_id FROM policies WHERE org_id = $1 AND principal_id = $2 "
+                          "AND principal_type = 'agent' AND (expires_at IS NULL OR expires_at > $6))) "
                           "AND ($3::uuid IS NULL OR id > $3) AND ($5::uuid[] IS NULL OR id = ANY($5)) "
                           "ORDER BY id LIMIT $4",
                           true};
@@ -101,7 +103,7 @@ Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org
     for (const auto& id : visible.among) ids.push_back(id.uuid);
     among = schema::Param::UuidArray(ids);
   }
-  TRY(const auto rows, connection.Run(kList, {org, visible.created_by, after, limit, among}));
+  TRY(const auto rows, connection.Run(kList, {org, visible.agent, after, limit, among, visible.now}));
   std::vector<Vault> vaults;
   vaults.reserve(rows.size());
   for (int row = 0; row < rows.size(); ++row) vaults.push_back(ReadVault(rows, row));

@@ -24,8 +24,9 @@ Result<bool> Lock(schema::Connection& connection, const Grant& grant);
 
 // Which vaults a list may show.
 struct Visible {
-  std::optional<Uuid> created_by;     // if given: only what this one made
+  std::optional<Uuid> agent;  // if given: only what it made, and where it has a policy that has not expired
   const std::vector<VaultId>& among;  // if not empty: only these
+  Time now{};
 };
 // In order of creation, those after `after`.
 Result<std::vector<Vault>> List(schema::Connection& connection, const OrgId& org, const Visible& visible,

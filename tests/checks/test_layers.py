@@ -49,6 +49,7 @@ BORDERS = {
     "libqrencode": (r"<qrencode\.h>|\bQR(code|_)\w*", ("cli/qr_code.cc",)),
     "libsecret": (r"<libsecret/|\bsecret_(attributes|collection|item|schema|service|value)_\w+|\bg_\w+\)|\bG(Error|Variant)\b",
                   ("cli/secret_service.cc",)),
+    "date": (r"<date/|\bdate::", ("api/access/time_zone.",)),
     "systemd": (r"<systemd/|\bsd_\w+\(", ("daemon/",)),
 }
 

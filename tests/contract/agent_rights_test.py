@@ -27,7 +27,8 @@ def test_a_person_is_no_agent(account):
 # Everything else that docs/openapi.yaml describes and that wants a credential is for people.
 OPEN_TO_AGENTS = {
     "revokeToken", "getAgentSelf", "getAgent", "createVault", "listVaults", "getVault", "deleteVault", "putSecret",
-    "getSecret", "listSecrets", "deleteSecret", "rotateSecret", "queryAuditEvents"}
+    "getSecret", "listSecrets", "deleteSecret", "rotateSecret", "createPolicy", "listPolicies", "updatePolicy",
+    "deletePolicy", "queryAuditEvents"}
 FOR_PEOPLE = [(method, path) for method, path, operation in openapi.operations()
               if operation.get("security") != [] and operation["operationId"] not in OPEN_TO_AGENTS]
 
@@ -62,12 +63,12 @@ def test_an_agent_uses_the_vaults_it_made_and_no_others(account, made, vault):
         assert agent.get(target).json()["created_by"] == f"agent:{made['agent']['id']}"
         assert own in agent.get("/v1/vaults").json()["vaults"]
         assert vault.body not in agent.get("/v1/vaults").json()["vaults"]
-        assert agent.get(vault.path()).status_code == 404
+        assert agent.get(vault.path()).status_code == 403
         assert agent.get(vault.path("a")).status_code == 403
         assert agent.put(vault.path("a"), json={"value": "w"}).status_code == 403
         assert agent.delete(vault.path("a")).status_code == 403
         assert agent.get(vault.path() + "/secrets").status_code == 403
-        assert agent.delete(vault.path()).status_code in (403, 404)
+        assert agent.delete(vault.path()).status_code == 403
     assert vault.get("a").json()["value"] == "canary"
 
 
@@ -91,8 +92,10 @@ def test_a_bound_agent_gets_403_for_every_other_vault_whatever_its_id(account, o
         answers = set()
         for one in (second, vault.id, other_account.create_vault().id, ABSENT, "x"):
             for method, suffix in (("GET", ""), ("DELETE", ""), ("GET", "/secrets"), ("GET", "/secrets/x"),
-                                   ("PUT", "/secrets/x"), ("DELETE", "/secrets/x")):
-                body = {"value": "v"} if method == "PUT" else None
+                                   ("PUT", "/secrets/x"), ("DELETE", "/secrets/x"), ("GET", "/policies"),
+                                   ("POST", "/policies"), ("PUT", f"/policies/{ABSENT}"),
+                                   ("DELETE", f"/policies/{ABSENT}")):
+                body = {"value": "v"} if method in ("PUT", "POST") else None
                 response = bound.request(method, f"/v1/vaults/{one}{suffix}", json=body)
                 assert response.status_code == 403, (method, suffix)
                 answers.add(response.content)

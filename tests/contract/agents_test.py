@@ -104,7 +104,7 @@ def test_malformed_paging_is_refused(account, query):
 # -- identity keys
 
 def test_private_identity_keys_lie_sealed_at_their_places(account, made, daemon):
-    """Nobody may read them yet; as soon as somebody owns the vault, they open and belong to the public ones."""
+    """Nobody may read them without a policy; for whoever owns the vault they open and belong to the public ones."""
     vault = next(one for one in account.get("/v1/vaults").json()["vaults"] if one["name"] == "__agent-keys")
     target = f"/v1/vaults/{vault['id']}/secrets/agents/{made['agent']['id']}"
     assert account.get(f"{target}/ssh/private_key").status_code == 403

@@ -110,13 +110,17 @@ def test_malformed_paging_is_refused(account, query):
 # -- foreign, absent and malformed ids
 
 @pytest.mark.parametrize("method,suffix", [("GET", ""), ("DELETE", ""), ("GET", "/secrets"), ("GET", "/secrets/a"),
-                                           ("PUT", "/secrets/a"), ("DELETE", "/secrets/a")])
+                                           ("PUT", "/secrets/a"), ("DELETE", "/secrets/a"), ("GET", "/policies"),
+                                           ("POST", "/policies"), ("PUT", f"/policies/{ABSENT}"),
+                                           ("DELETE", f"/policies/{ABSENT}")])
 def test_foreign_absent_and_malformed_ids_get_the_same_404(account, other_account, method, suffix):
     foreign = other_account.create_vault()
     foreign.put("a", "canary")
     answers = {}
+    bodies = {"PUT": {"value": "v"}, "POST": {"secret_path_pattern": "**", "principal_type": "user",
+                                              "principal_id": ABSENT, "permissions": ["read"]}}
     for vault_id in [foreign.id, ABSENT, *MALFORMED]:
-        body = {"value": "v"} if method == "PUT" else None
+        body = bodies.get(method)
         response = account.request(method, f"/v1/vaults/{vault_id}{suffix}", json=body)
         assert response.status_code == 404
         answers[vault_id] = response.content

@@ -6,6 +6,7 @@ import pytest
 from support import wait
 from support.device import Login, approve, refresh
 from support.people import join
+from support.postgres import APP
 from support.totp import Factor
 
 
@@ -110,6 +111,45 @@ def test_an_agent_is_bound_on_the_other_node(nodes):
     assert account.patch(f"/v1/agents/{made['agent']['id']}", json={"vault_ids": [bound]}).status_code == 200
     for credential in credentials:
         everywhere(nodes, credential, 403, f"/v1/vaults/{own}")
+
+
+def test_a_policy_counts_on_the_other_node_and_counts_no_more_when_it_is_revoked(nodes):
+    account, made, credentials = agent_with_credentials(nodes)
+    vault = account.create_vault()
+    assert vault.put("db/password", "value").status_code == 201
+    path, target = vault.path("db/password"), vault.path() + "/policies"
+    key = made["api_key"]
+    everywhere(nodes, key, 403, path)  # both know that there is none
+    policy = account.post(target, json={"secret_path_pattern": "db/*", "principal_type": "agent",
+                                        "principal_id": made["agent"]["id"], "permissions": ["read"]}).json()
+    everywhere(nodes, key, 200, path)
+    for change, status in (({"permissions": ["write"]}, 403), ({"permissions": ["read"]}, 200),
+                           ({"conditions": {"ip_allowlist": ["192.0.2.1"]}}, 403), ({"conditions": {}}, 200)):
+        assert account.put(f"{target}/{policy['id']}", json=change).status_code == 200
+        assert nodes[0].api(key).get(path).status_code == status  # here at once
+        everywhere(nodes, key, status, path)
+    assert account.delete(f"{target}/{policy['id']}").status_code == 204
+    assert nodes[0].api(key).get(path).status_code == 403
+    everywhere(nodes, key, 403, path)
+    everywhere(nodes, credentials[1], 403, path)
+
+
+def test_a_node_that_hears_no_changes_believes_no_policy_from_memory(nodes):
+    """Its feed stands still: it asks the database each time, and so never serves by a policy that is gone."""
+    account, made, _ = agent_with_credentials(nodes)
+    vault = account.create_vault()
+    assert vault.put("a", "value").status_code == 201
+    target = vault.path() + "/policies"
+    policy = account.post(target, json={"secret_path_pattern": "a", "principal_type": "agent",
+                                        "principal_id": made["agent"]["id"], "permissions": ["read"]}).json()
+    everywhere(nodes, made["api_key"], 200, vault.path("a"))
+    nodes[0].psql_owner(f"REVOKE SELECT ON change_log FROM {APP}")
+    for node in nodes:
+        wait.until(lambda: "change feed lost" in node.log_text(), "the feed to be lost", timeout=20)
+    nodes[0].psql_owner(f"DELETE FROM policies WHERE id = '{policy['id']}'")  # and tells nobody
+    for node in nodes:
+        wait.until(lambda: node.api(made["api_key"]).get(vault.path("a")).status_code == 403, "the refusal", timeout=SOON)
+    nodes[0].psql_owner(f"GRANT SELECT ON change_log TO {APP}")
 
 
 def test_a_secret_of_one_node_is_read_on_the_other(nodes):

@@ -1,3 +1,4 @@
+#include "api/access/path_tree.h"
 #include "tests/unit/api/access_authenticator_fixture.h"
 
 using namespace claviger;
@@ -118,6 +119,56 @@ TEST_CASE_FIXTURE(AuthenticatorFixture, "a binding that cannot be read is no fre
   const auto made = AddAgent(user);
   for (const char* bad : {"", "{}", "[7]", "[\"x\"]", "null"}) {
     Sql("UPDATE agents SET vault_ids = $2 WHERE id = $1", {made.agent.id, bad});
+    const auto answer = Ask(made.text);
+    REQUIRE(!answer.has_value());
+    CHECK(answer.error().kind == ErrorKind::kIntegrity);
+  }
+}
+
+TEST_CASE_FIXTURE(AuthenticatorFixture,
+                  "an agent's token is limited to the paths of its scopes, in the cache too") {
+  const auto made = AddAgent(user);
+  const auto in_scope = [](const Principal& agent, const char* path) {
+    REQUIRE(agent.scopes);
+    return !agent.scopes->Find(PathTree::kRoot, path).empty();
+  };
+  auto limited = ClaimsOf(made.agent);
+  limited.scopes = {"db/*", "vaults:read"};
+  const std::string given = Sign(limited);
+  Trust();
+  for (int time = 0; time < 2; ++time) {
+    const auto agent = Must(Ask(given));
+    CHECK(in_scope(agent, "db/a"));
+    CHECK_FALSE(in_scope(agent, "tls/key"));
+    clock.Advance(
+        std::chrono::seconds(2));  // not trusted: what the token says is known, its owner is asked for
+  }
+  Trust();
+  CHECK(in_scope(*Recall(given), "db/a"));
+  limited.scopes.clear();
+  limited.id = TokenId{NewUuidV7(clock, random)};
+  CHECK_FALSE(in_scope(Must(Ask(Sign(limited))), "db/a"));
+  CHECK_FALSE(Must(Ask()).scopes);  // people are not limited
+}
+
+TEST_CASE_FIXTURE(AuthenticatorFixture,
+                  "an agent's key is limited to the paths of its stored scopes, if they name any") {
+  const auto made = AddAgent(user);
+  const auto store = [&](const char* scopes) {
+    Sql("UPDATE agents SET scopes = $2 WHERE id = $1", {made.agent.id, scopes});
+  };
+  CHECK_FALSE(Must(Ask(made.text)).scopes);
+  store(R"(["vaults:read"])");
+  CHECK_FALSE(Must(Ask(made.text)).scopes);
+  store(R"(["vaults:read","db/*"])");
+  const auto agent = Must(Ask(made.text));
+  REQUIRE(agent.scopes);
+  CHECK(!agent.scopes->Find(PathTree::kRoot, "db/a").empty());
+  CHECK(agent.scopes->Find(PathTree::kRoot, "tls/key").empty());
+  store(R"(["/"])");  // speaks of paths and matches none
+  CHECK(Must(Ask(made.text)).scopes->Find(PathTree::kRoot, "db/a").empty());
+  for (const char* bad : {"", "{}", "[7]", "null"}) {
+    store(bad);
     const auto answer = Ask(made.text);
     REQUIRE(!answer.has_value());
     CHECK(answer.error().kind == ErrorKind::kIntegrity);

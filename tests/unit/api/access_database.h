@@ -25,7 +25,7 @@ struct Database {
     static_cast<void>(made);
     Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, agents, vaults, vault_keks, "
         "secrets, "
-        "secret_versions, "
+        "secret_versions, policies, "
         "audit_events, audit_exports, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "device_codes, page_sessions, refresh_families, refresh_tokens, "
@@ -105,6 +105,17 @@ struct Database {
         {creator.org, made.agent.id, Must(crypto::CredentialMac(keyring, api::kAgentKeyPurpose, made.text)),
          Time(std::chrono::seconds(UnixSeconds(clock.Now()))), Bytes(32), Bytes(65), creator.id});
     return made;
+  }
+
+  // That principal may read in the vault what matches.
+  void AddPolicy(const VaultId& vault, const api::Principal& principal, const char* pattern,
+                 const char* conditions = "{}", const std::optional<Time>& expires_at = std::nullopt) {
+    Sql("INSERT INTO policies (org_id, vault_id, id, principal_type, principal_id, pattern, may_read, "
+        "may_write, "
+        "may_delete, conditions, expires_at, created_by_type, created_by, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, true, false, false, $7, $8, 'user', $5, now())",
+        {principal.org, vault, NewUuidV7(clock, random), crypto::Name(principal.type), principal.id, pattern,
+         conditions, expires_at});
   }
 
   crypto::TokenVerifier Verifier() { return {kIssuer, Must(keyring.PublicKeys(crypto::SigningKey::kToken))}; }

@@ -18,12 +18,6 @@ bool Accepts(Json members) {
 
 }  // namespace
 
-TEST_CASE("path globs are scopes of paths, everything else is a label") {
-  for (const char* glob : {"**", "*", "db/**", "a-b_c/*", "OPENAI_KEY"}) CHECK(IsPathScope(glob));
-  for (const char* label : {"vaults:read", "vault.read", "tx sign", "a+b", "ü"})
-    CHECK_FALSE(IsPathScope(label));
-}
-
 TEST_CASE("amounts are decimal numbers") {
   for (const char* good : {"0", "1", "0.5", "10.000000000000000001"})
     CHECK(Accepts({{"tx_max_value_eth", good}}));

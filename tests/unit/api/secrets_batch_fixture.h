@@ -30,7 +30,7 @@ struct SecretsBatchFixture : SecretsFixture {
 
   Result<Secret> Get(const Place& place) {
     auto draft = DraftFor(place.who, "secret.read");
-    return secrets.Get({place.who, place.vault, place.path, draft});
+    return secrets.Get({{place.who, client}, place.vault, place.path, draft});
   }
   // The answers, and what is to be said of them in the log.
   std::vector<std::optional<Secret>> GetTogether(const std::vector<Place>& places,
@@ -40,7 +40,7 @@ struct SecretsBatchFixture : SecretsFixture {
     for (const Place& place : places) kept.push_back(DraftFor(place.who, "secret.read"));
     std::vector<Secrets::Read> reads;
     for (size_t i = 0; i < places.size(); ++i) {
-      reads.push_back({places[i].who, places[i].vault, places[i].path, kept[i]});
+      reads.push_back({{places[i].who, client}, places[i].vault, places[i].path, kept[i]});
     }
     auto answers = secrets.GetTogether(reads);
     REQUIRE(answers.size() == places.size());
@@ -49,7 +49,8 @@ struct SecretsBatchFixture : SecretsFixture {
 
   Result<SecretMetadata> Put(const Write& write) {
     auto draft = DraftFor(write.place.who, "secret.write");
-    return secrets.Put({write.place.who, write.place.vault, write.place.path, write.request, draft});
+    return secrets.Put(
+        {{write.place.who, client}, write.place.vault, write.place.path, write.request, draft});
   }
   void Put(const char* path, PutSecretRequest request) {
     testing::Must(Put({{alice, vault, path}, std::move(request)}));
@@ -63,7 +64,7 @@ struct SecretsBatchFixture : SecretsFixture {
     std::vector<Secrets::Write> list;
     for (size_t i = 0; i < writes.size(); ++i) {
       const Place& place = writes[i].place;
-      list.push_back({place.who, place.vault, place.path, writes[i].request, drafts[i]});
+      list.push_back({{place.who, client}, place.vault, place.path, writes[i].request, drafts[i]});
     }
     auto answers = by.PutTogether(list);
     REQUIRE(answers.size() == writes.size());

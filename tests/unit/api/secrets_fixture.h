@@ -19,7 +19,7 @@ struct SecretsFixture : testing::Database {
     auto draft = Draft();
     PutSecretRequest request;
     request.value = SecretBytes(value);
-    return secrets.Put({who, vault, path, request, draft});
+    return secrets.Put({{who, client}, vault, path, request, draft});
   }
   // Of the same organisation, where only the creator of a vault may write into it.
   Principal Colleague() {
@@ -32,7 +32,9 @@ struct SecretsFixture : testing::Database {
   crypto::SystemRandom random;  // of several threads at once
   AuditLog audit{pool, clock, random, testing::QuietLog(), 10};
   Vaults vaults{pool, keyring, audit, clock, random};
-  Secrets secrets{pool, keyring, audit, clock, random};
+  PolicyBook book{pool, clock};
+  Secrets secrets{pool, keyring, book, audit, clock, random};
+  http::ClientAddress client = http::PeerAddress("192.0.2.7");
   Principal alice = AddUser();
   VaultId vault = MakeVault();
 };

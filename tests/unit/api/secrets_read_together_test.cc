@@ -32,7 +32,7 @@ TEST_CASE_FIXTURE(SecretsBatchFixture, "of mixed reads each has the answer it ha
   Must(Put({{alice, damaged_vault, "own"}, Value("v")}));
   {
     auto draft = Draft();
-    Must(secrets.Delete(alice, vault, "deleted", draft));
+    Must(secrets.Delete({alice, client}, vault, "deleted", draft));
   }
   clock.Advance(std::chrono::seconds(2));
   Tamper("ciphertext", "value-tampered");
@@ -103,7 +103,7 @@ TEST_CASE_FIXTURE(SecretsBatchFixture, "of mixed reads each has the answer it ha
     CAPTURE(i);
     CAPTURE(places[i].path);
     auto draft = DraftFor(places[i].who, "secret.read");
-    const auto alone = secrets.Get({places[i].who, places[i].vault, places[i].path, draft});
+    const auto alone = secrets.Get({{places[i].who, client}, places[i].vault, places[i].path, draft});
     CHECK(answers[i].has_value() == cases[i].together);
     if (cases[i].alone) {
       REQUIRE(!alone);

@@ -42,7 +42,7 @@ struct AtCommit {
 TEST_CASE_FIXTURE(SecretsBatchFixture,
                   "what changes between plan and commit of a batch costs it only what changed") {
   Interruption interruption;
-  Secrets interrupted{pool, keyring, audit, clock, interruption};
+  Secrets interrupted{pool, keyring, book, audit, clock, interruption};
   for (const char* path : {"a", "b", "c"}) Put(path);
   Must(Put({{alice, second_vault, "a"}, Value("v")}));
   auto writes = WritesOf({"a", "b", "c"});
@@ -65,7 +65,7 @@ TEST_CASE_FIXTURE(SecretsBatchFixture,
   SUBCASE("the deletion of one secret, which the write takes back") {
     interruption.meanwhile = [&] {
       auto draft = Draft();
-      Must(secrets.Delete(alice, vault, "b", draft));
+      Must(secrets.Delete({alice, client}, vault, "b", draft));
     };
     CHECK(Answered(PutTogether(interrupted, writes)) == std::vector(4, true));
     CHECK(Must(Get({alice, vault, "b"})).value.Text() == "new");

@@ -24,7 +24,7 @@ TEST_CASE_FIXTURE(SecretsBatchFixture,
   Must(Put({{alice, damaged_vault, "own"}, Value("v")}));
   {
     auto draft = Draft();
-    Must(secrets.Delete(alice, vault, "deleted", draft));
+    Must(secrets.Delete({alice, client}, vault, "deleted", draft));
   }
   TamperKek(damaged_vault);
   const int64_t records = Records();
