@@ -6,13 +6,12 @@
 #include "cli/context.h"
 #include "cli/exit_code.h"
 #include "cli/http_client.h"
+#include "cli/member_name.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 
 namespace claviger::cli {
 namespace {
-
-constexpr const char* kMembers = "/v1/org/members";
 
 struct OrgOptions {
   api::InviteMemberRequest invitation;
@@ -27,17 +26,6 @@ void PrintMember(const Json& member) {
                {"name", TextOf(member, "display_name")},
                {"role", TextOf(member, "role")},
                {"created", TextOf(member, "created_at")}});
-}
-
-// The id of the member with that address; what is no address is an id.
-Result<std::string> FindMember(ApiClient& api, const std::string& member) {
-  if (member.find('@') == std::string::npos) return member;
-  TRY(Json answer, api.GetList(kMembers, "members"));
-  TRY(const Json members, ListOf(std::move(answer), "members"));
-  for (const Json& each : members) {
-    if (TextOf(each, "email") == member) return TextOf(each, "id");
-  }
-  return NotFound("The organisation has no member " + Printable(member));
 }
 
 Result<int> ListMembers(const Context& context, const OrgOptions&) {

@@ -19,7 +19,7 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | agent | vault | secret | audit | org | ip-rule) ;;
+        mfa | api-key | agent | vault | secret | policy | audit | org | ip-rule) ;;
         login) echo --no-qr --no-keyring --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
@@ -36,7 +36,7 @@ _claviger_options() {
             ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove')
+        'vault delete' | 'secret delete' | 'policy delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove')
             echo --yes
             ;;
         'secret put')
@@ -45,6 +45,13 @@ _claviger_options() {
         'secret get') echo --file ;;
         'secret export') echo --format --prefix --secret --allow-unsafe-names --file ;;
         'secret list') echo --prefix --paths-only ;;
+        'policy create')
+            echo --agent --user --read --write --delete --allow-ip --hours --days --timezone --expires-at --expires-in
+            ;;
+        'policy update')
+            echo --read --write --delete --allow-ip --hours --days --timezone --expires-at --expires-in --no-conditions \
+                --no-expiry
+            ;;
         run) echo --vault --prefix --secret --allow-unsafe-names ;;
         'audit list')
             echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
@@ -61,12 +68,13 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key agent vault secret run audit org ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy run audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
+        policy) echo create list update delete ;;
         audit) echo list export bundle verify key ;;
         org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
@@ -82,7 +90,8 @@ _claviger_parse() {
         word=${COMP_WORDS[i]}
         case $word in
             --password-stdin | --code-stdin | --with-password | --no-qr | --no-keyring | --names-only | --yes | \
-                --trim-newline | --paths-only | --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
+                --trim-newline | --paths-only | --read | --write | --delete | --no-conditions | --no-expiry | \
+                --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)
@@ -109,6 +118,7 @@ _claviger_value() {
             mapfile -t COMPREPLY < <(compgen -W \
                 'generic password api_key private_key certificate file note ssh_key env_bundle env' -- "$typed")
             ;;
+        --days) mapfile -t COMPREPLY < <(compgen -W 'sun mon tue wed thu fri sat' -- "$typed") ;;
         --auth-method)
             mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
             ;;
@@ -120,7 +130,7 @@ _claviger_value() {
         --url | --timeout | --email | --display-name | --description | --scope | --name | --token-ttl | --client-cert-fingerprint | \
             --oidc-issuer | --oidc-client-id | --metadata | --expires-at | --expires-in | \
             --max-reads | --prefix | --secret | --resource-type | --resource-id | --actor-id | --action | --from | --to | --before | \
-            --limit | --offset | --org | --expect-checkpoint | --label) ;;
+            --limit | --offset | --agent | --user | --allow-ip | --hours | --timezone | --org | --expect-checkpoint | --label) ;;
         *) return 1 ;;
     esac
 }
@@ -128,7 +138,7 @@ _claviger_value() {
 _claviger_argument() {
     local typed=$1
     case "$command:${#arguments[@]}" in
-        'vault show:0' | 'vault delete:0' | 'secret '*:0)
+        'vault show:0' | 'vault delete:0' | 'secret '*:0 | 'policy '*:0)
             _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
             ;;
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')

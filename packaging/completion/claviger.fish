@@ -59,6 +59,7 @@ complete -c claviger -n '__claviger_at -n 0' -a api-key -d 'Create, list and rev
 complete -c claviger -n '__claviger_at -n 0' -a agent -d 'Create, list, change and deactivate agents'
 complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
+complete -c claviger -n '__claviger_at -n 0' -a policy -d 'Say who may touch which secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
 complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
 complete -c claviger -n '__claviger_at -n 0' -a org -d 'Manage the people of the organisation'
@@ -129,7 +130,7 @@ complete -c claviger -n '__claviger_at secret put' -l file -r -F -d 'Read the va
 complete -c claviger -n '__claviger_at secret put' -l type -x -d 'Kind of secret' \
     -a 'generic password api_key private_key certificate file note ssh_key env_bundle env'
 complete -c claviger -n '__claviger_at secret put' -l metadata -x -d 'JSON object to keep beside the value'
-for command in 'api-key create' 'agent create' 'agent update' 'secret put'
+for command in 'api-key create' 'agent create' 'agent update' 'secret put' 'policy create' 'policy update'
     complete -c claviger -n "__claviger_at $command" -l expires-at -x -d 'When it ends'
     complete -c claviger -n "__claviger_at $command" -l expires-in -x -d 'The same as a time from now'
 end
@@ -141,6 +142,25 @@ complete -c claviger -n '__claviger_at secret export' -l file -r -F -d 'Write to
 complete -c claviger -n '__claviger_at secret list' -l prefix -x -d 'Only paths that begin so'
 complete -c claviger -n '__claviger_at secret list' -l paths-only -d 'One path a line'
 complete -c claviger -n '__claviger_at secret delete' -l yes -d 'Do not ask'
+
+complete -c claviger -n '__claviger_at -n 0 policy' -a 'create list update delete'
+for command in create list update delete
+    complete -c claviger -n "__claviger_at -n 0 policy $command" -a '(__claviger_vaults)'
+end
+complete -c claviger -n '__claviger_at policy create' -l agent -x -d 'For this agent'
+complete -c claviger -n '__claviger_at policy create' -l user -x -d 'For this person'
+for command in create update
+    complete -c claviger -n "__claviger_at policy $command" -l read -d 'Allow reading'
+    complete -c claviger -n "__claviger_at policy $command" -l write -d 'Allow writing, and deleting'
+    complete -c claviger -n "__claviger_at policy $command" -l delete -d 'Allow deleting'
+    complete -c claviger -n "__claviger_at policy $command" -l allow-ip -x -d 'Only from there'
+    complete -c claviger -n "__claviger_at policy $command" -l hours -x -d 'Only between these times'
+    complete -c claviger -n "__claviger_at policy $command" -l days -x -a 'sun mon tue wed thu fri sat' -d 'Only on these'
+    complete -c claviger -n "__claviger_at policy $command" -l timezone -x -d 'Whose clocks count'
+end
+complete -c claviger -n '__claviger_at policy update' -l no-conditions -d 'At any time, from anywhere'
+complete -c claviger -n '__claviger_at policy update' -l no-expiry -d 'It does not end'
+complete -c claviger -n '__claviger_at policy delete' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at run' -l vault -x -a '(__claviger_vaults)' -d 'Name or id'
 for command in run 'secret export'

@@ -22,6 +22,8 @@ COMMANDS = {
     "secret": "claviger-secret", "secret put": "claviger-secret", "secret get": "claviger-secret",
     "secret export": "claviger-secret",
     "secret list": "claviger-secret", "secret describe": "claviger-secret", "secret delete": "claviger-secret",
+    "policy": "claviger-policy", "policy create": "claviger-policy", "policy list": "claviger-policy",
+    "policy update": "claviger-policy", "policy delete": "claviger-policy",
     "run": "claviger-run",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
     "audit bundle": "claviger-audit", "audit verify": "claviger-audit", "audit key": "claviger-audit",
