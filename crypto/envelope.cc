@@ -7,14 +7,14 @@ namespace {
 
 constexpr size_t kMaxValue = 16 * 1024 * 1024;
 
-Bytes IdentityAad(std::string_view format, const SecretIdentity& identity) {
+Bytes IdentityAad(std::string_view format, const SecretIdentity& identity, uint32_t kek_version) {
   return CanonicalWriter(format)
       .Field(identity.org.Bytes())
       .Field(identity.vault.Bytes())
       .Field(identity.secret.Bytes())
       .Field(identity.path)
       .Field(identity.version)
-      .Field(identity.kek_version)
+      .Field(kek_version)
       .Take();
 }
 
@@ -41,10 +41,30 @@ Result<SecretBytes> OpenValue(const Dek& dek, const SecretIdentity& identity, co
   return AeadOpen(dek.key.View(), SecretAad(identity), sealed.ciphertext);
 }
 
+Status CheckResealable(const SecretToReseal& secret) {
+  if (!IsKekOf(secret.from, secret.identity)) {
+    return IntegrityFailure("row names the KEK of another vault or version");
+  }
+  if (!IsKekOf(secret.to, Resealed(secret.identity, secret.to))) {
+    return Internal("sealing under the KEK of another vault");
+  }
+  return Ok();
+}
+
+Keyring::DekToReseal ToReseal(const SecretToReseal& secret) {
+  return {secret.from, secret.dek, DekAad(secret.identity), secret.to,
+          DekAad(Resealed(secret.identity, secret.to))};
+}
+
 }  // namespace
 
-Bytes SecretAad(const SecretIdentity& identity) { return IdentityAad("claviger/secret/1", identity); }
-Bytes DekAad(const SecretIdentity& identity) { return IdentityAad("claviger/dek/1", identity); }
+Bytes SecretAad(const SecretIdentity& identity) {
+  return IdentityAad("claviger/secret/1", identity,
+                     identity.first_kek_version.value_or(identity.kek_version));
+}
+Bytes DekAad(const SecretIdentity& identity) {
+  return IdentityAad("claviger/dek/1", identity, identity.kek_version);
+}
 
 Bytes KekAad(const KekIdentity& identity) {
   return CanonicalWriter("claviger/kek/1")
@@ -108,6 +128,33 @@ std::vector<std::optional<SecretBytes>> OpenSecrets(Keyring& keyring,
     if (value) opened[places[n]] = std::move(value).value();
   }
   return opened;
+}
+
+SecretIdentity Resealed(const SecretIdentity& identity, const WrappedKek& to) {
+  SecretIdentity resealed = identity;
+  resealed.first_kek_version = identity.first_kek_version.value_or(identity.kek_version);
+  resealed.kek_version = to.identity.version;
+  return resealed;
+}
+
+Result<SealedDek> ResealDek(Keyring& keyring, const SecretToReseal& secret) {
+  TRYV(CheckResealable(secret));
+  return keyring.ResealDek(ToReseal(secret));
+}
+
+std::vector<std::optional<SealedDek>> ResealDeks(Keyring& keyring,
+                                                 const std::vector<SecretToReseal>& secrets) {
+  std::vector<std::optional<SealedDek>> resealed(secrets.size());
+  std::vector<size_t> places;
+  std::vector<Keyring::DekToReseal> wanted;
+  for (size_t i = 0; i < secrets.size(); ++i) {
+    if (!CheckResealable(secrets[i])) continue;
+    places.push_back(i);
+    wanted.push_back(ToReseal(secrets[i]));
+  }
+  auto deks = keyring.ResealDeks(wanted);
+  for (size_t n = 0; n < places.size(); ++n) resealed[places[n]] = std::move(deks[n]);
+  return resealed;
 }
 
 }  // namespace claviger::crypto

@@ -23,8 +23,11 @@ struct SecretIdentity {
   uint32_t version = 1;
   uint32_t kek_version = 1;
   std::string path{};  // in its normal form, never empty
+  // The KEK version under which the value was written, if its DEK was sealed anew since.
+  std::optional<uint32_t> first_kek_version{};
 };
-// AAD of the value: "claviger/secret/1", org, vault, secret, path, version, KEK version.
+// AAD of the value: "claviger/secret/1", org, vault, secret, path, version, KEK version (the first one: the
+// value is never sealed again).
 Bytes SecretAad(const SecretIdentity& identity);
 // AAD of the sealed DEK: "claviger/dek/1" and the same fields.
 Bytes DekAad(const SecretIdentity& identity);
@@ -60,6 +63,21 @@ struct SecretToOpen {
 };
 std::vector<std::optional<SecretBytes>> OpenSecrets(Keyring& keyring,
                                                     const std::vector<SecretToOpen>& secrets);
+
+// A version whose DEK moves from its KEK to a newer one of the same vault; its value stays as it is.
+struct SecretToReseal {
+  const WrappedKek& from;
+  const SecretIdentity& identity;
+  const SealedDek& dek;
+  const WrappedKek& to;
+};
+// What the version claims to be afterwards.
+SecretIdentity Resealed(const SecretIdentity& identity, const WrappedKek& to);
+// kIntegrity if the DEK was not sealed for exactly this identity; the keyring's own failures pass through.
+Result<SealedDek> ResealDek(Keyring& keyring, const SecretToReseal& secret);
+// Many at once, as above.
+std::vector<std::optional<SealedDek>> ResealDeks(Keyring& keyring,
+                                                 const std::vector<SecretToReseal>& secrets);
 
 // AES-256-GCM with a 12-byte IV in front and a 16-byte tag behind. `key` is 32 bytes.
 // Opening gives kIntegrity, and no plaintext, if anything does not authenticate.

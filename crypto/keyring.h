@@ -109,6 +109,18 @@ class Keyring {
   };
   virtual std::vector<std::optional<Dek>> OpenDeks(const std::vector<DekToOpen>& deks) = 0;
 
+  // The same data key under another KEK: opened and sealed again within one visit, never handed out.
+  struct DekToReseal {
+    const WrappedKek& from;
+    const SealedDek& sealed;
+    Bytes from_aad;
+    const WrappedKek& to;
+    Bytes to_aad;
+  };
+  virtual Result<SealedDek> ResealDek(const DekToReseal& dek) = 0;
+  // Many at once, as above.
+  virtual std::vector<std::optional<SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) = 0;
+
   // Drops the cached handle of every version of a vault's KEK (the vault is deleted).
   virtual void ForgetKeks(const OrgId& org, const VaultId& vault) = 0;
 

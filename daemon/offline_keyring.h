@@ -19,6 +19,10 @@ class OfflineKeyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override {
     return std::vector<std::optional<crypto::Dek>>(deks.size());
   }
+  Result<crypto::SealedDek> ResealDek(const DekToReseal&) override { return Refuse(); }
+  std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override {
+    return std::vector<std::optional<crypto::SealedDek>>(deks.size());
+  }
   void ForgetKeks(const OrgId&, const VaultId&) override {}
   Result<crypto::Signature> Sign(crypto::SigningKey, ByteView) override { return Refuse(); }
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey) override { return Refuse(); }

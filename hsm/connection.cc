@@ -123,6 +123,15 @@ Outcome<crypto::Dek> Connection::OpenDek(const crypto::WrappedKek& kek, const cr
   });
 }
 
+Outcome<crypto::SealedDek> Connection::ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv) {
+  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+  return WithKek<crypto::SealedDek>(
+      dek.to, [&](Session& session, CK_OBJECT_HANDLE key) -> Outcome<crypto::SealedDek> {
+        TRY(auto sealed, GcmSeal(session, key, gcm_iv_, iv, dek.to_aad, clear.key.View()));
+        return crypto::SealedDek{std::move(sealed)};
+      });
+}
+
 Outcome<crypto::Signature> Connection::Sign(crypto::SigningKey which, ByteView message) {
   return InSession<crypto::Signature>([&](Session& session) -> Outcome<crypto::Signature> {
     const SigningKeyPair& newest = Keys(which).front();

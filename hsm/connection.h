@@ -33,6 +33,7 @@ class Connection {
   Outcome<crypto::Keyring::NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad, const Iv& iv,
                                                ByteView mask);
   Outcome<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed, ByteView aad);
+  Outcome<crypto::SealedDek> ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv);
   Outcome<crypto::Signature> Sign(crypto::SigningKey which, ByteView message);
   Outcome<Bytes> Mac(ByteView message);
 

@@ -86,6 +86,8 @@ class Pkcs11Keyring final : public crypto::Keyring {
                               ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
+  Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
+  std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
@@ -114,6 +116,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   Operation<NewDek> Generation(const crypto::WrappedKek& kek, ByteView aad);
   static Operation<crypto::Dek> Opening(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                                         ByteView aad);
+  Operation<crypto::SealedDek> Resealing(const DekToReseal& dek);
   SteadyTime Deadline() const { return std::chrono::steady_clock::now() + config_.operation_timeout; }
   Iv NewIv();
 
@@ -218,6 +221,24 @@ Operation<crypto::Dek> Pkcs11Keyring::Opening(const crypto::WrappedKek& kek, con
       [input](Connection& connection) { return connection.OpenDek(input->kek, input->sealed, input->aad); };
 }
 
+Operation<crypto::SealedDek> Pkcs11Keyring::Resealing(const DekToReseal& dek) {
+  struct Input {
+    crypto::WrappedKek from;
+    crypto::SealedDek sealed;
+    crypto::WrappedKek to;
+    DekToReseal dek;
+    Iv iv;
+    explicit Input(const DekToReseal& of, const Iv& with)
+        : from(of.from),
+          sealed(of.sealed),
+          to(of.to),
+          dek{from, sealed, of.from_aad, to, of.to_aad},
+          iv(with) {}
+  };
+  auto input = std::make_shared<const Input>(dek, NewIv());
+  return [input](Connection& connection) { return connection.ResealDek(input->dek, input->iv); };
+}
+
 // The data key of each attempt is another one, under the same KEK: with the IV of the attempt before, two
 // plaintexts would share a key stream.
 Result<crypto::Keyring::NewDek> Pkcs11Keyring::GenerateDek(const crypto::WrappedKek& kek, ByteView aad) {
@@ -228,6 +249,11 @@ Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const 
                                            ByteView aad) {
   if (sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
   return Perform<crypto::Dek>(Opening(kek, sealed, aad));
+}
+
+Result<crypto::SealedDek> Pkcs11Keyring::ResealDek(const DekToReseal& dek) {
+  if (dek.sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
+  return PerformPrepared<crypto::SealedDek>([&] { return Resealing(dek); });
 }
 
 template <class T>
@@ -276,6 +302,20 @@ std::vector<std::optional<crypto::Dek>> Pkcs11Keyring::OpenDeks(const std::vecto
       operations.push_back([](Connection&) { return NotAuthentic("sealed data key of wrong length"); });
     } else {
       operations.push_back(Opening(kek, sealed, aad));
+    }
+  }
+  return TryAll(std::move(operations));
+}
+
+std::vector<std::optional<crypto::SealedDek>> Pkcs11Keyring::ResealDeks(
+    const std::vector<DekToReseal>& deks) {
+  std::vector<Operation<crypto::SealedDek>> operations;
+  operations.reserve(deks.size());
+  for (const auto& dek : deks) {
+    if (dek.sealed.bytes.size() != kSealedDekBytes) {
+      operations.push_back([](Connection&) { return NotAuthentic("sealed data key of wrong length"); });
+    } else {
+      operations.push_back(Resealing(dek));
     }
   }
   return TryAll(std::move(operations));

@@ -162,6 +162,24 @@ std::vector<std::optional<Dek>> FakeKeyring::OpenDeks(const std::vector<DekToOpe
   return opened;
 }
 
+Result<SealedDek> FakeKeyring::ResealDek(const DekToReseal& dek) {
+  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  TRY(const auto key, UnwrapKek(dek.to));
+  TRY(auto sealed, AeadSeal(key.View(), random_, dek.to_aad, clear.key.View()));
+  return SealedDek{std::move(sealed)};
+}
+
+std::vector<std::optional<SealedDek>> FakeKeyring::ResealDeks(const std::vector<DekToReseal>& deks) {
+  std::vector<std::optional<SealedDek>> resealed;
+  for (const auto& dek : deks) {
+    auto sealed = ResealDek(dek);
+    resealed.push_back(sealed ? std::optional<SealedDek>(std::move(sealed).value()) : std::nullopt);
+  }
+  return resealed;
+}
+
 void FakeKeyring::ForgetKeks(const OrgId&, const VaultId& vault) {
   const std::lock_guard lock(mutex_);
   ++forgotten_[vault];

@@ -24,6 +24,8 @@ class FakeKeyring final : public crypto::Keyring {
                               ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
+  Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
+  std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;

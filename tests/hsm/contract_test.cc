@@ -319,7 +319,46 @@ TEST_CASE_FIXTURE(Batch, "A KEK that does not load makes no data keys, and the o
   }
 }
 
+TEST_CASE_FIXTURE(Batch, "A data key that moves to another KEK is the same one, and opens under that alone") {
+  const auto made = MakeAll();
+  const auto newest = NewKek();
+  const Bytes to_aad{1, 2, 3};
+  auto damaged = made[3].sealed;
+  damaged.bytes[30] ^= 1;
+  auto shorter = made[4].sealed;
+  shorter.bytes.pop_back();
+  auto unloadable = newest;
+  unloadable.check[40] ^= 1;
+  std::vector<crypto::Keyring::DekToReseal> wanted;
+  for (size_t i = 0; i < made.size(); ++i) {
+    const auto& sealed = i == 3 ? damaged : i == 4 ? shorter : made[i].sealed;
+    wanted.push_back({KekOf(i), sealed, i == 5 ? AadOf(6) : AadOf(i), i == 7 ? unloadable : newest, to_aad});
+  }
+  const auto moved = keyring->ResealDeks(wanted);
+  REQUIRE(moved.size() == made.size());
+  std::set<Bytes> ivs;
+  for (size_t i = 0; i < made.size(); ++i) {
+    CAPTURE(i);
+    const bool sound = i != 3 && i != 4 && i != 5 && i != 7;
+    REQUIRE(moved[i].has_value() == sound);
+    const auto alone = keyring->ResealDek(wanted[i]);
+    CHECK(alone.has_value() == sound);
+    if (!sound) {
+      CheckFails(alone, ErrorKind::kIntegrity);
+      continue;
+    }
+    CHECK(keyring->OpenDek(newest, *moved[i], to_aad).value().key == made[i].dek.key);
+    CheckFails(keyring->OpenDek(newest, *moved[i], AadOf(i)), ErrorKind::kIntegrity);
+    CheckFails(keyring->OpenDek(KekOf(i), *moved[i], to_aad), ErrorKind::kIntegrity);
+    ivs.emplace(moved[i]->bytes.begin(), moved[i]->bytes.begin() + 12);
+    ivs.emplace(alone.value().bytes.begin(), alone.value().bytes.begin() + 12);
+  }
+  CHECK(ivs.size() == 2 * (made.size() - 4));
+  CHECK(keyring->Health().state == crypto::KeyringHealth::State::kOk);
+}
+
 TEST_CASE_FIXTURE(Batch, "Nothing is made or opened for nobody") {
+  CHECK(keyring->ResealDeks({}).empty());
   CHECK(keyring->GenerateDeks({}).empty());
   CHECK(keyring->OpenDeks({}).empty());
 }

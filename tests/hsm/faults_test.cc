@@ -111,6 +111,22 @@ TEST_CASE_FIXTURE(FaultFixture, "An operation that is repeated seals under anoth
   }
 }
 
+TEST_CASE_FIXTURE(BatchFixture, "A data key moves although either half of its move fails once") {
+  for (const char* function : {"C_DecryptInit", "C_Decrypt", "C_EncryptInit", "C_Encrypt"}) {
+    for (const char* code : {"CKR_SESSION_CLOSED", "CKR_KEY_HANDLE_INVALID", "CKR_DEVICE_ERROR"}) {
+      CAPTURE(function);
+      CAPTURE(code);
+      ReopenQuietly(config);
+      const auto newest = keyring->GenerateKek(NewIdentity()).value();
+      faults.Set(std::string(function) + " error " + code + " times 1");
+      const auto moved = keyring->ResealDek({kek, deks[0].sealed, aad, newest, aad});
+      faults.Clear();
+      REQUIRE(moved);
+      CHECK(keyring->OpenDek(newest, moved.value(), aad).value().key == deks[0].dek.key);
+    }
+  }
+}
+
 TEST_CASE_FIXTURE(FaultFixture,
                   "A lasting failure gives kUnavailable with its code, and recovery follows by itself") {
   for (const char* code : {"CKR_DEVICE_ERROR", "CKR_TOKEN_NOT_PRESENT", "CKR_GENERAL_ERROR",

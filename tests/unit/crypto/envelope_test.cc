@@ -282,3 +282,61 @@ TEST_CASE_FIXTURE(Batch, "Nothing is sealed or opened for nobody") {
   CHECK(SealSecrets(keyring, random, {}).empty());
   CHECK(OpenSecrets(keyring, {}).empty());
 }
+
+TEST_CASE_FIXTURE(Batch,
+                  "A data key that moved to a newer key opens the same value, and only as what it now is") {
+  const auto sealed = SealEach();
+  const WrappedKek newer = keyring.GenerateKek({kOrg, kVault, 4}).value();
+  std::vector<SecretToReseal> wanted;
+  for (size_t i = 0; i < sealed.size(); ++i)
+    wanted.push_back({KekOf(i), identities[i], sealed[i].dek, newer});
+  const auto moved = ResealDeks(keyring, wanted);
+  REQUIRE(moved.size() == sealed.size());
+  for (size_t i = 0; i < moved.size(); ++i) {
+    CAPTURE(i);
+    const bool same_vault = identities[i].vault == kVault;
+    REQUIRE(moved[i].has_value() == same_vault);
+    if (!same_vault) {
+      CHECK(ResealDek(keyring, wanted[i]).error().kind == ErrorKind::kInternal);
+      continue;
+    }
+    const SealedSecret after{*moved[i], sealed[i].ciphertext};
+    const SecretIdentity now = Resealed(identities[i], newer);
+    CHECK(now.kek_version == 4);
+    CHECK(OpenSecret(keyring, newer, now, after).value().Text() == values[i]);
+    CHECK(after.dek.bytes != sealed[i].dek.bytes);
+    SecretIdentity wrong = now;
+    wrong.first_kek_version.reset();
+    CHECK(OpenSecret(keyring, newer, wrong, after).error().kind == ErrorKind::kIntegrity);
+    CHECK(OpenSecret(keyring, kek, identities[i], after).error().kind == ErrorKind::kIntegrity);
+    CHECK(OpenSecret(keyring, newer, now, sealed[i]).error().kind == ErrorKind::kIntegrity);
+  }
+  // Once more: the value still names the first key.
+  const WrappedKek newest = keyring.GenerateKek({kOrg, kVault, 5}).value();
+  const SecretIdentity once = Resealed(identities[1], newer);
+  const auto again = ResealDek(keyring, {newer, once, *moved[1], newest}).value();
+  CHECK(OpenSecret(keyring, newest, Resealed(once, newest), {again, sealed[1].ciphertext}).value().Text() ==
+        values[1]);
+}
+
+TEST_CASE_FIXTURE(Batch, "What does not open does not move, and keeps none of the others") {
+  auto sealed = SealEach();
+  const WrappedKek newer = keyring.GenerateKek({kOrg, kVault, 4}).value();
+  FlipBit(sealed[1].dek.bytes, 100);
+  identities[2].path += "/moved";
+  const WrappedKek foreign = keyring.GenerateKek({kOrg, kVault, 2}).value();
+  const auto moved = ResealDeks(keyring, {{kek, identities[1], sealed[1].dek, newer},
+                                          {kek, identities[2], sealed[2].dek, newer},
+                                          {foreign, identities[4], sealed[4].dek, newer},
+                                          {kek, identities[5], sealed[5].dek, newer}});
+  CHECK(!moved[0]);
+  CHECK(!moved[1]);
+  CHECK(!moved[2]);
+  CHECK(moved[3]);
+  CHECK(ResealDek(keyring, {kek, identities[1], sealed[1].dek, newer}).error().kind == ErrorKind::kIntegrity);
+  CHECK(ResealDek(keyring, {foreign, identities[4], sealed[4].dek, newer}).error().kind ==
+        ErrorKind::kIntegrity);
+  keyring.SetUnavailable(true);
+  CHECK(ResealDek(keyring, {kek, identities[5], sealed[5].dek, newer}).error().kind ==
+        ErrorKind::kUnavailable);
+}

@@ -81,6 +81,7 @@ TEST_CASE("A keyring switched off answers unavailable on every verb until switch
   CHECK(keyring.GenerateKek(kKek).error().kind == ErrorKind::kUnavailable);
   CHECK(keyring.GenerateDek(kek, {}).error().kind == ErrorKind::kUnavailable);
   CHECK(keyring.OpenDek(kek, dek.sealed, {}).error().kind == ErrorKind::kUnavailable);
+  CHECK(keyring.ResealDek({kek, dek.sealed, {}, kek, {}}).error().kind == ErrorKind::kUnavailable);
   CHECK(keyring.Sign(SigningKey::kToken, {}).error().kind == ErrorKind::kUnavailable);
   CHECK(keyring.PublicKeys(SigningKey::kToken).error().kind == ErrorKind::kUnavailable);
   CHECK(keyring.Mac({}).error().kind == ErrorKind::kUnavailable);
