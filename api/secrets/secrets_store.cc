@@ -33,7 +33,7 @@ constexpr Statement kFindForRead{
     "r.type, r.metadata, r.created_at, r.expires_at, r.max_access_count, r.access_count, "
     "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, "
     "CASE WHEN octet_length(r.ciphertext) <= $4 THEN r.ciphertext END, "
-    "k.root_version, k.blob, k.check_record "
+    "k.root_version, k.blob, k.check_record, r.first_kek_version "
     "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
     "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
     "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
@@ -59,7 +59,8 @@ enum ReadColumn {
   kCiphertext,
   kRootVersion,
   kKekBlob,
-  kKekCheck
+  kKekCheck,
+  kFirstKekVersion
 };
 
 constexpr Statement kCountAccess{"secrets_count_access",
@@ -126,6 +127,33 @@ constexpr Statement kWriteNext{
     "NULLIF(n.expires_at, 'infinity'), n.max_access_count, n.created_by_type, n.created_by, n.created_at, "
     "n.kek_version, n.sealed_dek, n.ciphertext "
     "FROM claimed c JOIN n ON n.org_id = c.org_id AND n.secret_id = c.id RETURNING secret_id"};
+
+constexpr Statement kFindOutdated{
+    "secrets_find_outdated",
+    "SELECT r.secret_id, r.version, r.kek_version, r.first_kek_version, r.sealed_dek, s.path, "
+    "k.root_version, k.blob, k.check_record "
+    "FROM (SELECT secret_id, version, kek_version, first_kek_version, sealed_dek FROM secret_versions "
+    "WHERE org_id = $1 AND vault_id = $2 AND kek_version < $3 ORDER BY kek_version LIMIT $4) r "
+    "LEFT JOIN LATERAL (SELECT path FROM secrets WHERE org_id = $1 AND id = r.secret_id LIMIT 1) s ON true "
+    "LEFT JOIN LATERAL " KEK("$1", "$2", "r.kek_version") " ON true",
+    true};
+enum OutdatedColumn {
+  kOldSecret,
+  kOldVersion,
+  kOldKekVersion,
+  kOldFirstKekVersion,
+  kOldDek,
+  kOldPath,
+  kOldRootVersion,
+  kOldKekBlob,
+  kOldKekCheck
+};
+
+constexpr Statement kCountOutdated{
+    "secrets_count_outdated",
+    "SELECT count(*) FROM secret_versions WHERE org_id = $1 AND vault_id = $2 AND kek_version < $3", true};
+
+constexpr Statement kReseal{"secrets_reseal", "SELECT reseal_versions($1, $2, $3, $4, $5, $6, $7)"};
 
 constexpr Statement kSoftDelete{
     "secrets_soft_delete",
@@ -219,6 +247,9 @@ crypto::SecretIdentity FoundSecret::identity() const {
   crypto::SecretIdentity identity{org_, vault_, rows_->IdAt<SecretId>(row_, kId),
                                   NumberAt(*rows_, row_, kVersion), 0};
   if (!rows_->IsNull(row_, kKekVersion)) identity.kek_version = NumberAt(*rows_, row_, kKekVersion);
+  if (!rows_->IsNull(row_, kFirstKekVersion)) {
+    identity.first_kek_version = NumberAt(*rows_, row_, kFirstKekVersion);
+  }
   return identity;
 }
 
@@ -350,6 +381,57 @@ Result<std::set<SecretId>> WriteNext(Connection& connection, const std::vector<G
   std::set<SecretId> written;
   for (int row = 0; row < rows.size(); ++row) written.insert(rows.IdAt<SecretId>(row, 0));
   return written;
+}
+
+Result<std::vector<Outdated>> FindOutdated(Connection& connection, const OrgId& org, const VaultId& vault,
+                                           uint32_t newest, int64_t limit) {
+  TRY(const auto rows, connection.Run(kFindOutdated, {org, vault, newest, limit}));
+  std::vector<Outdated> found;
+  for (int row = 0; row < rows.size(); ++row) {
+    if (rows.IsNull(row, kOldPath) || rows.IsNull(row, kOldKekBlob)) {
+      return IntegrityFailure("secret or KEK of a secret version is missing");
+    }
+    Outdated& version = found.emplace_back();
+    version.identity = {org,
+                        vault,
+                        rows.IdAt<SecretId>(row, kOldSecret),
+                        NumberAt(rows, row, kOldVersion),
+                        NumberAt(rows, row, kOldKekVersion),
+                        std::string(rows.Text(row, kOldPath))};
+    if (!rows.IsNull(row, kOldFirstKekVersion)) {
+      version.identity.first_kek_version = NumberAt(rows, row, kOldFirstKekVersion);
+    }
+    version.kek = {{org, vault, version.identity.kek_version},
+                   NumberAt(rows, row, kOldRootVersion),
+                   BytesAt(rows, row, kOldKekBlob),
+                   BytesAt(rows, row, kOldKekCheck)};
+    version.dek = {BytesAt(rows, row, kOldDek)};
+  }
+  return found;
+}
+
+Result<int64_t> CountOutdated(Connection& connection, const OrgId& org, const VaultId& vault,
+                              uint32_t newest) {
+  TRY(const auto rows, connection.Run(kCountOutdated, {org, vault, newest}));
+  return rows.Int8(0, 0);
+}
+
+Result<int64_t> Reseal(Connection& connection, const OrgId& org, const VaultId& vault, uint32_t newest,
+                       const std::vector<Resealed>& versions) {
+  using schema::Param;
+  std::vector<Uuid> secrets;
+  std::vector<int64_t> numbers;
+  std::vector<Bytes> before, after;
+  for (const auto& [version, dek] : versions) {
+    secrets.push_back(version.identity.secret.uuid);
+    numbers.push_back(version.identity.version);
+    before.push_back(version.dek.bytes);
+    after.push_back(dek.bytes);
+  }
+  TRY(const auto rows,
+      connection.Run(kReseal, {org, vault, newest, Param::UuidArray(secrets), Param::Int8Array(numbers),
+                               Param::ByteaArray(before), Param::ByteaArray(after)}));
+  return rows.Int8(0, 0);
 }
 
 Result<std::optional<SecretId>> SoftDelete(Connection& connection, const Grant& grant, std::string_view path,

@@ -1,6 +1,7 @@
 #pragma once
 // Every SQL statement on `secrets` and `secret_versions`. org_id is in each WHERE; a sealed value is handed
-// out or taken in only against a Grant for its vault.
+// out or taken in only against a Grant for its vault. Rotation needs none: it opens no value, and a data key
+// moves only from one key of its vault to the newest.
 
 #include <memory>
 #include <optional>
@@ -99,6 +100,26 @@ struct Granted {
   const NewVersion& version;
 };
 Result<std::set<SecretId>> WriteNext(schema::Connection& connection, const std::vector<Granted>& versions);
+
+// A version whose data key lies under an older key of its vault than `newest`.
+struct Outdated {
+  crypto::SecretIdentity identity;  // with the path that the row says: it must open under that
+  crypto::WrappedKek kek;
+  crypto::SealedDek dek;
+};
+// kIntegrity if one lacks its secret or its KEK.
+Result<std::vector<Outdated>> FindOutdated(schema::Connection& connection, const OrgId& org,
+                                           const VaultId& vault, uint32_t newest, int64_t limit);
+Result<int64_t> CountOutdated(schema::Connection& connection, const OrgId& org, const VaultId& vault,
+                              uint32_t newest);
+struct Resealed {
+  const Outdated& version;
+  crypto::SealedDek dek;  // under the vault's newest key
+};
+// Takes in those that nobody has touched since they were found; returns how many. All of one vault, `newest`
+// being the newest version of its key.
+Result<int64_t> Reseal(schema::Connection& connection, const OrgId& org, const VaultId& vault,
+                       uint32_t newest, const std::vector<Resealed>& versions);
 
 // The secret's id; nullopt if it does not exist or is deleted already.
 Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const Grant& grant,

@@ -27,6 +27,22 @@ constexpr Statement kFind{"vaults_find",
 constexpr Statement kFindByName{"vaults_find_by_name",
                                 "SELECT " VAULT_COLUMNS " FROM vaults WHERE org_id = $1 AND name = $2", true};
 
+constexpr Statement kKeep{"vaults_keep", "SELECT 1 FROM vaults WHERE org_id = $1 AND id = $2 FOR KEY SHARE"};
+
+constexpr Statement kNewestKekVersion{"vaults_newest_kek_version",
+                                      "SELECT kek_version FROM vaults WHERE org_id = $1 AND id = $2", true};
+
+constexpr Statement kFindKek{"vault_keks_find",
+                             "SELECT root_version, blob, check_record FROM vault_keks "
+                             "WHERE org_id = $1 AND vault_id = $2 AND version = $3",
+                             true};
+
+constexpr Statement kAdvance{
+    "vaults_advance_kek",
+    "UPDATE vaults SET kek_version = $3 WHERE org_id = $1 AND id = $2 AND kek_version = $3 - 1"};
+
+constexpr Statement kRemoveOlder{"vault_keks_remove_older", "SELECT remove_older_keks($1, $2, $3)"};
+
 constexpr Statement kLock{"vaults_lock", "SELECT 1 FROM vaults WHERE org_id = $1 AND id = $2 FOR UPDATE"};
 
 // Ids are UUIDv7: their order is the order of creation.
@@ -88,6 +104,40 @@ Result<std::optional<Vault>> FindByName(schema::Connection& connection, const Or
   TRY(const auto rows, connection.Run(kFindByName, {org, name}));
   if (rows.empty()) return std::nullopt;
   return ReadVault(rows, 0);
+}
+
+Result<bool> Keep(schema::Connection& connection, const OrgId& org, const VaultId& id) {
+  TRY(const auto rows, connection.Run(kKeep, {org, id}));
+  return !rows.empty();
+}
+
+Result<std::optional<uint32_t>> NewestKekVersion(schema::Connection& connection, const OrgId& org,
+                                                 const VaultId& id) {
+  TRY(const auto rows, connection.Run(kNewestKekVersion, {org, id}));
+  if (rows.empty()) return std::nullopt;
+  return static_cast<uint32_t>(rows.Int4(0, 0));
+}
+
+Result<crypto::WrappedKek> FindKek(schema::Connection& connection, const crypto::KekIdentity& identity) {
+  TRY(const auto rows, connection.Run(kFindKek, {identity.org, identity.vault, identity.version}));
+  if (rows.empty()) return IntegrityFailure("KEK of a vault is missing");
+  const ByteView blob = rows.Blob(0, 1);
+  const ByteView check = rows.Blob(0, 2);
+  return crypto::WrappedKek{identity, static_cast<uint32_t>(rows.Int4(0, 0)), Bytes(blob.begin(), blob.end()),
+                            Bytes(check.begin(), check.end())};
+}
+
+Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek& kek, Time created_at) {
+  const auto& [org, vault, version] = kek.identity;
+  TRY(const auto rows, connection.Run(kAdvance, {org, vault, version}));
+  if (rows.affected() == 0) return false;
+  TRYV(connection.Run(InsertKek(kek, created_at)));
+  return true;
+}
+
+Status RemoveOlderKeks(schema::Connection& connection, const crypto::KekIdentity& newest) {
+  TRYV(connection.Run(kRemoveOlder, {newest.org, newest.vault, newest.version}));
+  return Ok();
 }
 
 Result<bool> Lock(schema::Connection& connection, const Grant& grant) {

@@ -19,6 +19,19 @@ schema::Connection::Call InsertKek(const crypto::WrappedKek& kek, Time created_a
 Result<std::optional<Vault>> Find(schema::Connection& connection, const OrgId& org, const VaultId& id);
 Result<std::optional<Vault>> FindByName(schema::Connection& connection, const OrgId& org,
                                         std::string_view name);
+// False if the vault is gone. Until the transaction ends it stays.
+Result<bool> Keep(schema::Connection& connection, const OrgId& org, const VaultId& id);
+// The version of the vault's newest KEK; nullopt if the vault is gone.
+Result<std::optional<uint32_t>> NewestKekVersion(schema::Connection& connection, const OrgId& org,
+                                                 const VaultId& id);
+// kIntegrity if the vault has no KEK of that version.
+Result<crypto::WrappedKek> FindKek(schema::Connection& connection, const crypto::KekIdentity& identity);
+// The KEK becomes the vault's newest, from which on all is written under it; false if another did meanwhile.
+Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek& kek, Time created_at);
+// Removes all KEKs but the newest. kConflict, at the commit at the latest, if a version lies under one of
+// them.
+Status RemoveOlderKeks(schema::Connection& connection, const crypto::KekIdentity& newest);
+
 // False if the vault is gone. Until the transaction ends no secret can be written to it.
 Result<bool> Lock(schema::Connection& connection, const Grant& grant);
 

@@ -182,11 +182,15 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
   auto runtime = As("claviger_app");
   for (const char* sql : {"UPDATE secret_versions SET ciphertext = ciphertext",
                           "UPDATE secret_versions SET sealed_dek = sealed_dek",
+                          "UPDATE secret_versions SET kek_version = kek_version",
+                          "UPDATE secret_versions SET first_kek_version = NULL",
                           "UPDATE secret_versions SET vault_id = vault_id",
                           "UPDATE secret_versions SET version = version",
                           "DELETE FROM secret_versions",
                           "UPDATE vault_keks SET blob = blob",
                           "DELETE FROM vault_keks",
+                          "UPDATE rotations SET vault_id = vault_id",
+                          "UPDATE rotations SET requested_by = requested_by",
                           "UPDATE secrets SET path = path",
                           "UPDATE vaults SET org_id = org_id",
                           "UPDATE totp_factors SET user_id = user_id",
@@ -268,4 +272,34 @@ TEST_CASE("a key that sealed a secret cannot be deleted while the secret is ther
   auto owner = As("claviger_owner");
   CHECK(Sqlstate(*owner, "DELETE FROM vault_keks WHERE vault_id = '00000000-0000-7000-8000-000000000004'") ==
         "23503");
+}
+
+TEST_CASE("the runtime role moves data keys to the newest key alone, and removes only keys without any") {
+  using schema::Param;
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "5");
+  const std::string text = "00000000-0000-7000-8000-000000000005";
+  const Uuid id = *ParseUuid(text);
+  const auto reseal = [&](int32_t newest, uint8_t before) {
+    return Must(runtime->Run(Sql("SELECT reseal_versions($1, $1, $2, $3, $4, $5, $6)"),
+                             {id, newest, Param::UuidArray({id}), Param::Int8Array({1}),
+                              Param::ByteaArray({Bytes(60, before)}), Param::ByteaArray({Bytes(60, 1)})}))
+        .Int8(0, 0);
+  };
+  const auto remove_older = [&](int32_t newest) {
+    const auto removed = runtime->Run(Sql("SELECT remove_older_keks($1, $1, $2)"), {id, newest});
+    return removed ? std::to_string(removed.value().Int8(0, 0)) : removed.error().sqlstate;
+  };
+  CHECK(reseal(1, 0) == 0);  // no older key than the first
+  CHECK(reseal(2, 0) == 0);  // the vault has no second
+  REQUIRE(
+      runtime->RunScript("INSERT INTO vault_keks SELECT org_id, vault_id, 2, 1, blob, check_record, now() "
+                         "FROM vault_keks WHERE vault_id = '" +
+                         text + "'; UPDATE vaults SET kek_version = 2 WHERE id = '" + text + "'"));
+  CHECK(reseal(2, 7) == 0);  // another data key than the caller has seen
+  CHECK(remove_older(2) == "23503");
+  CHECK(reseal(2, 0) == 1);
+  CHECK(reseal(2, 1) == 0);
+  CHECK(remove_older(3) == "0");
+  CHECK(remove_older(2) == "1");
 }
