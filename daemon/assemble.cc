@@ -10,6 +10,7 @@
 #include "api/mail/mail_sender.h"
 #include "api/oidc/https_get.h"
 #include "api/pipeline.h"
+#include "api/rotations/rotation_runner.h"
 #include "crypto/common_passwords.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
@@ -128,6 +129,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
       log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker({pool, *keyring, watch, clock, log});
+  api::RotationRunner rotations(config.rotation, {pool, *keyring, audit, clock, random, log});
   api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
@@ -170,6 +172,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   key_uses.Start();
   linker.Start();
   exports->Start();
+  rotations.Start();
   if (mail_sender) mail_sender->Start();
   if (enroller) enroller->Start();
   readiness.Start();

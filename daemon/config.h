@@ -14,6 +14,7 @@
 #include "api/limits/guess_budgets.h"
 #include "api/limits/traffic_shaper.h"
 #include "api/mail/smtp.h"
+#include "api/rotations/rotation_runner.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "crypto/password.h"
@@ -101,6 +102,9 @@ struct Config {
                            .window = std::chrono::hours{1},
                            .familiar_days = 30,
                            .enroll_window = std::chrono::minutes{10}};
+
+  // Rotation of keys by this node: at most 1000 data keys per second, and none begins by itself.
+  api::RotationConfig rotation{.secrets_per_second = 1000, .vault_days = 0};
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

@@ -218,6 +218,15 @@ std::vector<ConfigKey> AuditKeys() {
   };
 }
 
+std::vector<ConfigKey> RotationKeys() {
+  return {
+      Number("rotation.secrets_per_second", "data keys that this node moves to a new key; 0: no limit", 0,
+             1000000, FIELD(rotation.secrets_per_second)),
+      Number("rotation.vault_days", "age at which a vault's key is rotated by itself; 0: never", 0, 36500,
+             FIELD(rotation.vault_days)),
+  };
+}
+
 std::vector<ConfigKey> LimitKeys() {
   return {
       Number("limits.requests_per_second", "requests of one client address; 0: no limit", 0, 1000000,
@@ -253,7 +262,7 @@ std::vector<ConfigKey> LimitKeys() {
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
   for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(),
-                       RequestKeys(), AuditKeys(), LimitKeys()}) {
+                       RequestKeys(), AuditKeys(), RotationKeys(), LimitKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

@@ -83,6 +83,7 @@ Nouns::Nouns(const NounParts& parts)
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
       secrets_(parts.pool, parts.keyring, parts.policy_book, parts.audit, parts.clock, parts.random),
       policies_(parts.pool, parts.policy_book, parts.audit, parts.clock, parts.random),
+      rotations_(parts.pool, parts.audit, parts.clock, parts.random),
       trail_(parts.pool),
       ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random),
       finisher_(parts.pool, tokens_, mfa_, parts.audit),
@@ -108,6 +109,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::PolicyRoutes(policies_, clock_));
+  Add(all, api::RotationRoutes(rotations_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
   Add(all, api::IpRuleRoutes(ip_rules_));
   if (signup_by_mail_) {

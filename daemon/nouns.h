@@ -21,6 +21,7 @@
 #include "api/org/org.h"
 #include "api/pages/page.h"
 #include "api/policies/policies.h"
+#include "api/rotations/rotations.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
 #include "api/signup/signup_pages.h"
@@ -87,6 +88,7 @@ class Nouns {
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::Policies policies_;
+  api::Rotations rotations_;
   api::AuditTrail trail_;
   api::IpRules ip_rules_;
   const api::LoginFinisher finisher_;

@@ -1,5 +1,7 @@
 #include "api/agents/agent_maker.h"
 
+#include <utility>
+
 #include "api/access/authenticator.h"
 #include "api/agents/agents_store.h"
 #include "crypto/credential.h"
@@ -34,11 +36,15 @@ Result<NewAgent> AgentMaker::Draw(const Principal& creator, CreateAgentRequest r
 
 Result<bool> AgentMaker::Store(const Principal& creator, const NewAgent& made, const AuditDraft& audit,
                                const Besides& besides) {
+  bool missed = false;
   for (int attempt = 0; attempt < kStoreAttempts; ++attempt) {
     TRY(const auto identity, identity_vault_.StoreCalls(creator, made.agent.id, made.identity_keys, audit));
     auto stored = StoreOnce(creator, made, identity, besides);
     if (stored.has_value()) return stored;
-    if (stored.error().sqlstate == "23503") return Unauthenticated("the account is gone");
+    // The account is gone; or, the first time, the vault's older key, which a rotation removed meanwhile.
+    if (stored.error().sqlstate == "23503" && std::exchange(missed, true)) {
+      return Unauthenticated("the account is gone");
+    }
     if (stored.error().kind != ErrorKind::kConflict) return stored;
   }
   return Conflict("Others are creating agents; try again");

@@ -1,0 +1,93 @@
+#pragma once
+// Works on rotations. Every node runs one, one rotation at a time.
+//
+//   1. A new key is made in the HSM and becomes the vault's newest: from that commit on all is written under
+//      it.
+//   2. Batch by batch the data keys under older keys are sealed anew under it: opened and sealed inside the
+//      HSM's visit, then exchanged in the row if nobody has touched it meanwhile. Readers find with each
+//      version the key it lies under. Deleted secrets and old versions move as well.
+//   3. When no more are found a second pass counts them. If it counts zero, the older keys are removed in the
+//      same transaction. Writers who still held one either committed before, and are found, or fail at the
+//      reference to the key, and try again with the newest.
+//
+// A step is one transaction with its audit record, and there is nothing to remember between two: whoever
+// takes the rotation next, on whatever node, sees from the rows what is left to do. The right to work is a
+// lease; each step proves it again and extends it. A node that was taken for dead finds its claim's number
+// outdated, and changes nothing.
+//
+// A row that does not open, which somebody edited or moved, stops the rotation as failed: nothing is lost,
+// since the older keys are there still. While the HSM or the database is away it is tried again and again.
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "api/audit/audit_log.h"
+#include "api/rotations/rotations_store.h"
+#include "api/secrets/secrets_store.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "crypto/keyring.h"
+#include "schema/pg/pg.h"
+
+namespace claviger::api {
+
+struct RotationConfig {
+  // Data keys sealed anew by this node, at most; 0: as many as it can.
+  uint32_t secrets_per_second = 0;
+  // A vault whose newest key is older than this gets a new one by itself; 0: never.
+  uint32_t vault_days = 0;
+};
+
+class RotationRunner {
+ public:
+  struct Parts {
+    schema::Pool& pool;
+    crypto::Keyring& keyring;
+    const AuditLog& audit;
+    const Clock& clock;
+    Random& random;
+    const Log& log;
+  };
+  RotationRunner(RotationConfig config, const Parts& parts);
+  // Stops after the step under way; another node may go on at once.
+  ~RotationRunner();
+  void Start();
+
+  // Takes the next rotation and works on it until it ends, is paused, or taken over by another node. False if
+  // there is none. Public for tests, which do not Start().
+  Result<bool> RunOne();
+  // Starts rotations of vaults whose key is old; returns how many.
+  Result<int64_t> StartDue();
+
+ private:
+  using Claim = rotations_store::Claim;
+  enum class Progress : uint8_t { kMore, kOver };
+
+  void Loop();
+  bool Stopping();
+  void RestUntil(SteadyTime until);
+  Result<Progress> Step(Claim& claim);
+  Result<Progress> MakeKey(Claim& claim);
+  Result<Progress> Reseal(const Claim& claim, const crypto::WrappedKek& newest,
+                          const std::vector<secrets_store::Outdated>& versions);
+  Result<std::vector<secrets_store::Resealed>> ResealKeys(
+      const crypto::WrappedKek& newest, const std::vector<secrets_store::Outdated>& versions);
+  Result<Progress> Finish(const Claim& claim);
+  // False if the claim is not valid any more.
+  Result<bool> Fail(const Claim& claim, const Error& error);
+  int64_t BatchSize() const;
+  AuditDraft Draft(const Rotation& rotation, const char* action) const;
+
+  const RotationConfig config_;
+  const Parts parts_;
+  const Uuid node_;
+  SteadyTime due_at_{};  // the running thread's own: when to look for old keys again
+
+  std::mutex mutex_;  // guards stopping_
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace claviger::api
