@@ -19,7 +19,7 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | agent | vault | secret | policy | audit | org | ip-rule) ;;
+        mfa | api-key | agent | vault | secret | policy | rotate | audit | org | ip-rule) ;;
         login) echo --no-qr --no-keyring --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
@@ -52,6 +52,7 @@ _claviger_options() {
             echo --read --write --delete --allow-ip --hours --days --timezone --expires-at --expires-in --no-conditions \
                 --no-expiry
             ;;
+        'rotate vault' | 'rotate show' | 'rotate resume') echo --watch ;;
         run) echo --vault --prefix --secret --allow-unsafe-names ;;
         'audit list')
             echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
@@ -68,13 +69,14 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy run audit org ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy run rotate audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
         policy) echo create list update delete ;;
+        rotate) echo vault list show pause resume ;;
         audit) echo list export bundle verify key ;;
         org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
@@ -91,7 +93,7 @@ _claviger_parse() {
         case $word in
             --password-stdin | --code-stdin | --with-password | --no-qr | --no-keyring | --names-only | --yes | \
                 --trim-newline | --paths-only | --read | --write | --delete | --no-conditions | --no-expiry | \
-                --allow-unsafe-names | --hsm | --any-vault | --activate | --help | -h) ;;
+                --allow-unsafe-names | --hsm | --any-vault | --activate | --watch | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)
@@ -138,7 +140,7 @@ _claviger_value() {
 _claviger_argument() {
     local typed=$1
     case "$command:${#arguments[@]}" in
-        'vault show:0' | 'vault delete:0' | 'secret '*:0 | 'policy '*:0)
+        'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'secret '*:0 | 'policy '*:0)
             _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
             ;;
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')

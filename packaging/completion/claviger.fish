@@ -7,7 +7,7 @@ end
 # The words of the command line that are neither options nor their values.
 function __claviger_words
     set -l flags --password-stdin --code-stdin --with-password --no-qr --no-keyring --names-only --yes --trim-newline \
-        --paths-only --allow-unsafe-names --hsm --any-vault --activate --version --help -h
+        --paths-only --allow-unsafe-names --hsm --any-vault --activate --watch --version --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -61,6 +61,7 @@ complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a policy -d 'Say who may touch which secrets'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
+complete -c claviger -n '__claviger_at -n 0' -a rotate -d 'Give a vault a new key'
 complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
 complete -c claviger -n '__claviger_at -n 0' -a org -d 'Manage the people of the organisation'
 complete -c claviger -n '__claviger_at -n 0' -a ip-rule -d 'Say from which addresses one may come'
@@ -195,6 +196,12 @@ complete -c claviger -n '__claviger_at -n 0 org' -a 'members invite role remove'
 complete -c claviger -n '__claviger_at org invite' -l role -x -a 'owner admin member auditor' -d 'Of the new member'
 complete -c claviger -n '__claviger_at -n 1 org role' -a 'owner admin member auditor'
 complete -c claviger -n '__claviger_at org remove' -l yes -d 'Do not ask'
+
+complete -c claviger -n '__claviger_at -n 0 rotate' -a 'vault list show pause resume'
+complete -c claviger -n '__claviger_at -n 0 rotate vault' -a '(__claviger_vaults)'
+for command in vault show resume
+    complete -c claviger -n "__claviger_at rotate $command" -l watch -d 'Wait until it is done'
+end
 
 complete -c claviger -n '__claviger_at -n 0 ip-rule' -a 'list add remove'
 complete -c claviger -n '__claviger_at -n 0 ip-rule add' -a 'allow deny block'

@@ -25,6 +25,8 @@ COMMANDS = {
     "policy": "claviger-policy", "policy create": "claviger-policy", "policy list": "claviger-policy",
     "policy update": "claviger-policy", "policy delete": "claviger-policy",
     "run": "claviger-run",
+    "rotate": "claviger-rotate", "rotate vault": "claviger-rotate", "rotate list": "claviger-rotate",
+    "rotate show": "claviger-rotate", "rotate pause": "claviger-rotate", "rotate resume": "claviger-rotate",
     "audit": "claviger-audit", "audit list": "claviger-audit", "audit export": "claviger-audit",
     "audit bundle": "claviger-audit", "audit verify": "claviger-audit", "audit key": "claviger-audit",
     "org": "claviger-org", "org members": "claviger-org", "org invite": "claviger-org", "org role": "claviger-org",
