@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kEncodedBytes = 800;  // of a rotation, at most
 
 Status CheckManager(const Principal& principal) {
-  if (principal.type == PrincipalType::kUser && principal.role != Role::kMember) return Ok();
+  if (principal.Manages()) return Ok();
   return Forbidden("Insufficient permissions");
 }
 

@@ -6,10 +6,7 @@
 
 #include "api/agents/agents.h"
 #include "api/rotations/rotation_runner.h"
-#include "api/secrets/secrets.h"
-#include "api/vaults/vaults.h"
-#include "crypto/random.h"
-#include "tests/unit/api/access_database.h"
+#include "tests/unit/api/secrets_fixture.h"
 
 using namespace claviger;
 using namespace claviger::api;
@@ -64,26 +61,23 @@ Principal Owner(Principal principal) {
   return principal;
 }
 
-struct Fixture : Database {
+struct Fixture : SecretsFixture {
+  Fixture() { alice.role = Role::kOwner; }
   AuditDraft Draft() {
-    AuditDraft draft(http::Request{}, "test.action", "test");
+    AuditDraft draft = SecretsFixture::Draft();
     draft.SetActor(alice);
     return draft;
-  }
-  VaultId MakeVault(const char* called = "v") {
-    auto draft = Draft();
-    return Must(vaults.Create(alice, {.name = called, .description = ""}, draft)).id;
   }
   Result<SecretMetadata> Put(const std::string& path, std::string_view value, Secrets& into) {
     auto draft = Draft();
     PutSecretRequest request;
     request.value = SecretBytes(value);
-    return into.Put({alice, vault, path, request, draft});
+    return into.Put({{alice, client}, vault, path, request, draft});
   }
   void Put(const std::string& path, std::string_view value) { Must(Put(path, value, secrets)); }
   std::string Get(const std::string& path) {
     auto draft = Draft();
-    return std::string(Must(secrets.Get({alice, vault, path, draft})).value.Text());
+    return std::string(Must(secrets.Get({{alice, client}, vault, path, draft})).value.Text());
   }
   void Fill(int count) {
     for (int i = 0; i < count; ++i) Put("s/" + std::to_string(i), "value " + std::to_string(i));
@@ -125,15 +119,9 @@ struct Fixture : Database {
            AllOpen();
   }
 
-  crypto::SystemRandom random;  // of several threads at once
-  AuditLog audit{pool, clock, random, QuietLog(), 10};
-  Vaults vaults{pool, keyring, audit, clock, random};
-  Secrets secrets{pool, keyring, audit, clock, random};
   Rotations rotations{pool, audit, clock, random};
   Interruption interruption{clock};
   RotationRunner runner{{}, {pool, keyring, audit, interruption, random, QuietLog()}};
-  Principal alice = Owner(AddUser());
-  VaultId vault = MakeVault();
   int filled = 0;
 };
 
@@ -145,7 +133,7 @@ TEST_CASE_FIXTURE(Fixture, "every version of every secret moves under a new key,
   Put("s/0", "value 0");
   Put("gone", "x");
   auto draft = Draft();
-  Must(secrets.Delete(alice, vault, "gone", draft));
+  Must(secrets.Delete({alice, client}, vault, "gone", draft));
   const char* values =
       "SELECT md5(string_agg(ciphertext::text, '' ORDER BY secret_id, version)) FROM secret_versions";
   const std::string before(Sql(values).Text(0, 0));
@@ -176,7 +164,7 @@ TEST_CASE_FIXTURE(Fixture, "every version of every secret moves under a new key,
 
 TEST_CASE_FIXTURE(Fixture, "only the vault that is rotated changes") {
   Fill(2);
-  const VaultId first = std::exchange(vault, MakeVault("other"));
+  const VaultId first = std::exchange(vault, MakeVault(alice, "other"));
   Put("a", "b");
   Begin();
   CHECK(Must(runner.RunOne()));
@@ -311,7 +299,7 @@ TEST_CASE_FIXTURE(Fixture, "a rotation ends with its vault") {
 TEST_CASE_FIXTURE(Fixture, "a write that was planned under the older key ends under the new one") {
   Fill(1);
   InterruptedRandom slow;
-  Secrets slow_secrets{pool, keyring, audit, clock, slow};
+  Secrets slow_secrets{pool, keyring, book, audit, clock, slow};
   SUBCASE("alone") {
     slow.meanwhile = [&] {
       Begin();
@@ -328,7 +316,8 @@ TEST_CASE_FIXTURE(Fixture, "a write that was planned under the older key ends un
     auto draft = Draft();
     PutSecretRequest request;
     request.value = SecretBytes("value 0");
-    CHECK(!slow_secrets.PutTogether({{alice, vault, "s/0", request, draft}})[0]);  // left to its handler
+    CHECK(!slow_secrets.PutTogether(
+        {{{alice, client}, vault, "s/0", request, draft}})[0]);  // left to its handler
     CHECK(!draft.committed());
     CHECK(Must(Put("s/0", "value 0", slow_secrets)).version == 2);
     CHECK(Complete());
@@ -474,7 +463,7 @@ TEST_CASE_FIXTURE(Fixture, "of one vault only one rotation is not done") {
   for (auto& thread : threads) thread.join();
   CHECK(started == 1);
   CHECK(refused == 7);
-  vault = MakeVault("other");
+  vault = MakeVault(alice, "other");
   Begin();
 }
 
@@ -501,9 +490,11 @@ TEST_CASE_FIXTURE(Fixture, "a rotation is its organisation's, and its owners' an
   CHECK(Must(rotations.List(stranger, std::nullopt, 10)).items.empty());
   Principal member = alice;
   member.role = Role::kMember;
+  Principal auditor = alice;
+  auditor.role = Role::kAuditor;
   Principal agent = alice;
   agent.type = PrincipalType::kAgent;
-  for (const Principal& who : {member, agent}) {
+  for (const Principal& who : {member, auditor, agent}) {
     CHECK(rotations.Get(who, rotation.id).error().kind == ErrorKind::kForbidden);
     CHECK(rotations.List(who, std::nullopt, 10).error().kind == ErrorKind::kForbidden);
     CHECK(rotations.Start(who, vault, draft).error().kind == ErrorKind::kForbidden);
