@@ -94,13 +94,13 @@ void AddOrg(CLI::App& app, Action& chosen) {
 
   auto* invite = group->add_subcommand("invite", "Invite somebody by mail");
   invite->add_option("email", options->invitation.email, "Their address")->required();
-  invite->add_option("--role", options->invitation.role, "member (the default), admin or owner")
+  invite->add_option("--role", options->invitation.role, "member (the default), auditor, admin or owner")
       ->check(CLI::IsMember({"owner", "admin", "member", "auditor"}));
   Choose(invite, chosen, options, Invite);
 
   auto* role = group->add_subcommand("role", "Change a member's role");
   role->add_option("member", options->member, "Their address or id")->required();
-  role->add_option("role", options->role, "owner, admin or member")
+  role->add_option("role", options->role, "owner, admin, member or auditor")
       ->required()
       ->check(CLI::IsMember({"owner", "admin", "member", "auditor"}));
   Choose(role, chosen, options, SetRole);

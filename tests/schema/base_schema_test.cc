@@ -246,11 +246,19 @@ TEST_CASE("roles other than ours get nothing") {
   CHECK(!connection);
   const auto rows = Must(As("postgres")
                              ->Run(Sql("SELECT count(*) FROM pg_class WHERE relnamespace = "
-                                       "'public'::regnamespace AND relkind = 'r' "
+                                       "'public'::regnamespace AND relkind IN ('r', 'p', 'v') "
                                        "AND has_table_privilege('stranger', oid, 'SELECT, INSERT, UPDATE, "
                                        "DELETE, TRUNCATE, REFERENCES, TRIGGER')"),
                                    {}));
   CHECK(rows.Int8(0, 0) == 0);
+  // Those that run with their owner's rights would be the way around.
+  const auto functions =
+      Must(As("postgres")
+               ->Run(Sql("SELECT count(*), count(*) FILTER (WHERE has_function_privilege('stranger', oid, "
+                         "'EXECUTE')) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"),
+                     {}));
+  CHECK(functions.Int8(0, 0) > 0);
+  CHECK(functions.Int8(0, 1) == 0);
 }
 
 TEST_CASE("deleting a vault or an organisation takes its secrets and keys with it, in one statement") {
