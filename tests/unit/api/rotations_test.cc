@@ -238,6 +238,36 @@ TEST_CASE_FIXTURE(Fixture, "a node that was taken for dead changes nothing any m
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "a node that was taken for dead changes nothing while another is at work") {
+  Fill(3);
+  const auto state = [&] {
+    return std::string(
+        Sql("SELECT md5(string_agg(r.kek_version || r.sealed_dek::text, ',' ORDER BY r.secret_id) || "
+            "(SELECT string_agg(k.version::text, ',' ORDER BY k.version) FROM vault_keks k) || "
+            "(SELECT row(o.state, o.fence, o.resealed, o.key_version, o.lease_owner)::text "
+            "   FROM rotations o WHERE o.state <> 'done')) FROM secret_versions r")
+            .Text(0, 0));
+  };
+  // Before each of its three commits; see above.
+  for (const int look : {3, 5, 7}) {
+    CAPTURE(look);
+    const auto rotation = Begin();
+    std::string before;
+    interruption.At(look, [&] {
+      Sql("UPDATE rotations SET fence = fence + 1, lease_owner = gen_random_uuid(),"
+          " lease_until = now() + interval '1 minute' WHERE state = 'running'");
+      before = state();
+    });
+    CHECK(Must(runner.RunOne()));
+    CHECK(interruption.happened());
+    CHECK(state() == before);
+    LeaseEnds();
+    CHECK(Must(OtherNodeRuns()));
+    CHECK(Now(rotation).resealed == 3);
+    CHECK(Complete(*Now(rotation).key_version));
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "a lease that has not ended is respected, but by the node that holds it") {
   Fill(1);
   const auto rotation = Begin();
