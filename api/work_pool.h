@@ -1,7 +1,7 @@
 #pragma once
 // Bounded queues with their threads. A full queue refuses at once: never an unbounded backlog.
 
-#include <sys/resource.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -24,7 +24,7 @@ class BatchPool {
     uint32_t threads = 1;
     size_t queue = 1;
     size_t batch = 1;
-    int niceness = 0;  // of the threads, as in setpriority(2)
+    bool background = false;  // its threads run only where a processor would idle, or hardly (SCHED_IDLE)
   };
   BatchPool(Limits limits, Work work);
   ~BatchPool() { Stop(); }
@@ -55,8 +55,8 @@ class BatchPool {
 // For all other jobs: one at a time.
 class WorkPool : public BatchPool<std::function<void()>> {
  public:
-  WorkPool(uint32_t threads, size_t max_queue, int niceness = 0)
-      : BatchPool({threads, max_queue, 1, niceness}, [](std::vector<std::function<void()>>& jobs) {
+  WorkPool(uint32_t threads, size_t max_queue, bool background = false)
+      : BatchPool({threads, max_queue, 1, background}, [](std::vector<std::function<void()>>& jobs) {
           for (const auto& job : jobs) job();
         }) {}
 };
@@ -106,8 +106,10 @@ size_t BatchPool<Job>::queued() const {
 
 template <class Job>
 void BatchPool<Job>::Loop() {
-  // Of this thread alone, on Linux. To be less favoured needs no privilege.
-  if (limits_.niceness > 0) setpriority(PRIO_PROCESS, 0, limits_.niceness);
+  if (limits_.background) {
+    const sched_param none{};
+    static_cast<void>(sched_setscheduler(0, SCHED_IDLE, &none));  // of this thread alone; needs no privilege
+  }
   std::vector<Job> batch;
   std::unique_lock lock(mutex_);
   while (true) {

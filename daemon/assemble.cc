@@ -29,8 +29,6 @@ namespace {
 
 // For the HSM and the database, besides the delivery itself.
 constexpr std::chrono::milliseconds kMailMargin{5000};
-// Of the threads that hash passwords: on a machine that is busy, who logs in waits before anybody else does.
-constexpr int kHasherNiceness = 10;
 
 Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
   TRY(auto lease, pool.Acquire());
@@ -153,7 +151,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                            ip_gate, policy_book, provider_keys, audit, mail, guesses, readiness,
                            [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
-  api::WorkPool hashers(config.hashers, config.hasher_queue, kHasherNiceness);
+  api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
   api::Pipeline pipeline(api::Router(nouns->Routes(published)), authenticator, ip_gate, audit, workers,
                          hashers, log, {.threads = config.batchers, .queue = config.worker_queue},
                          {&shaper, &guesses});

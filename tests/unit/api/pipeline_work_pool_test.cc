@@ -1,5 +1,5 @@
 #include <doctest/doctest.h>
-#include <sys/resource.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -113,20 +113,18 @@ TEST_CASE("a stopping work pool runs what is queued and takes nothing more") {
   CHECK(done == 500);
 }
 
-TEST_CASE("a work pool's niceness is that of its own threads alone") {
-  const auto niceness = [] { return getpriority(PRIO_PROCESS, 0); };
-  const int usual = niceness();
-  const int nicer = std::min(usual + 3, 19);
-  int of_nice = 0, of_usual = 0;
-  WorkPool nice(1, 1, nicer);
+TEST_CASE("the threads of a background pool, and they alone, stand back for all others") {
+  const auto policy = [] { return sched_getscheduler(0); };
+  int of_background = -1, of_plain = -1;
+  WorkPool background(1, 1, true);
   WorkPool plain(1, 1);
-  REQUIRE(nice.Submit([&] { of_nice = niceness(); }));
-  REQUIRE(plain.Submit([&] { of_usual = niceness(); }));
-  nice.Stop();
+  REQUIRE(background.Submit([&] { of_background = policy(); }));
+  REQUIRE(plain.Submit([&] { of_plain = policy(); }));
+  background.Stop();
   plain.Stop();
-  CHECK(of_nice == nicer);
-  CHECK(of_usual == usual);
-  CHECK(niceness() == usual);
+  CHECK(of_background == SCHED_IDLE);
+  CHECK(of_plain == SCHED_OTHER);
+  CHECK(policy() == SCHED_OTHER);
 }
 
 TEST_CASE("a work pool that discards its queue drops the jobs, ends what runs and takes nothing more") {
