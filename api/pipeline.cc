@@ -151,18 +151,22 @@ void Pipeline::RunAdmission(Job& job) {
   if (!permit.has_value()) {
     return Deliver(job, draft, Settle(route, job.request, std::move(permit).as_failure(), draft));
   }
+  if (permit.value().at_once) return Finish(job, principal, draft, std::move(permit).value());
   http::Responder responder = job.responder;
   const Permit charged = permit.value();
   WorkPool& pool = route.runs_on == RunsOn::kHashers ? hashers_ : workers_;
-  const bool queued = pool.Submit([this, job = std::move(job), principal = std::move(principal),
-                                   draft = std::move(draft), permit = std::move(permit).value()]() mutable {
-    Context context{job.request, job.match.params, principal, draft, std::move(permit)};
-    const Route& admitted = *job.match.route;
-    Deliver(job, draft, Settle(admitted, job.request, Call(admitted.handler, context), draft));
-  });
+  const bool queued = pool.Submit(
+      [this, job = std::move(job), principal = std::move(principal), draft = std::move(draft),
+       permit = std::move(permit).value()]() mutable { Finish(job, principal, draft, std::move(permit)); });
   if (queued) return;
   limiters_.guesses->GiveBack(charged);  // or a full queue would use up the guesses of whoever waits for it
   responder.Send(http::Problem(Unavailable("the work queue is full")));
+}
+
+void Pipeline::Finish(Job& job, const Principal& principal, AuditDraft& draft, Permit permit) {
+  const Route& route = *job.match.route;
+  Context context{job.request, job.match.params, principal, draft, std::move(permit)};
+  Deliver(job, draft, Settle(route, job.request, Call(route.handler, context), draft));
 }
 
 Result<Permit> Pipeline::Admit(const Job& job, Principal& principal, AuditDraft& draft) {

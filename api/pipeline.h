@@ -63,9 +63,11 @@ class Pipeline {
   bool Shape(Job& job);
   // The steps of one request on its worker thread.
   void Run(Job& job);
-  // The same for a route with an admission: up to there, then the rest in the route's own pool.
+  // The same for a route with an admission: up to there, then the rest, in the route's own pool if it needs
+  // it.
   void RunAdmission(Job& job);
   Result<Permit> Admit(const Job& job, Principal& principal, AuditDraft& draft);
+  void Finish(Job& job, const Principal& principal, AuditDraft& draft, Permit permit);
   void RunBatch(std::vector<Job>& jobs);
   void RunTogether(const Route& route, std::span<Job* const> jobs);
   // Hands it to a worker.

@@ -65,7 +65,7 @@ struct Route {
   RunsOn runs_on = RunsOn::kWorkers;
   size_t max_body = 64 * 1024;
   Handler handler;
-  // Runs on the workers, before the request is queued to where its handler runs.
+  // Runs on the workers, before the request is queued to where its handler runs, or goes on at once.
   Admission admit = {};
   // Only for routes that run on the workers and want a known principal; does what the handler does.
   BatchHandler batch = {};

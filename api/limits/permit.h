@@ -1,5 +1,6 @@
 #pragma once
-// What a guess was charged to, so that a guess that turned out right can be given back. Empty: nothing.
+// What an admission says: what a guess was charged to, so that a guess that turned out right can be given
+// back (empty: nothing), and where the request goes on.
 
 #include <cstdint>
 #include <string>
@@ -15,6 +16,9 @@ struct Permit {
   // Of familiar_addresses; empty where there is nothing to remember.
   Bytes account;
   Bytes address;
+  // The handler will not do this time what its route's own pool is there for: it runs where the request was
+  // admitted.
+  bool at_once = false;
 };
 
 }  // namespace claviger::api

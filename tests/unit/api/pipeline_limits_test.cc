@@ -88,6 +88,21 @@ TEST_CASE_FIXTURE(Fixture, "what an admission was given reaches the handler") {
   CHECK(charged == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "what has nothing to hash does not wait for the pool for hashes") {
+  std::promise<void> release;
+  REQUIRE(hashers.Submit([busy = release.get_future().share()] { busy.wait(); }));
+  Route route = Hashing();
+  route.admit = [](Context&) -> Result<Permit> {
+    Permit permit{{Bytes(32, 1)}, {1}, {}, {}};
+    permit.at_once = true;
+    return permit;
+  };
+  const auto answered = Ask(route);
+  release.set_value();
+  CHECK(answered.status == 204);
+  CHECK(charged == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a refused admission is answered while the pool for hashes is busy, and audited") {
   std::promise<void> release;
   REQUIRE(hashers.Submit([busy = release.get_future().share()] { busy.wait(); }));
