@@ -44,6 +44,12 @@ constexpr Statement kLoadAgent = {
 constexpr Statement kLoadAgentKey = {"access_load_agent_key",
                                      "SELECT " AGENT_STATE " FROM agents a WHERE a.mac = $1", true};
 
+constexpr Statement kLoadAbsentUser = {"access_load_absent_user",
+                                       "SELECT role FROM users WHERE org_id = $1 AND id = $2", true};
+constexpr Statement kLoadAbsentAgent = {
+    "access_load_absent_agent", "SELECT " AGENT_STATE " FROM agents a WHERE a.org_id = $1 AND a.id = $2",
+    true};
+
 #undef AGENT_STATE
 
 Result<Role> RoleAt(const Rows& rows, int column) {
@@ -70,6 +76,15 @@ Result<Principal> ReadAgent(const Rows& rows, Time now) {
   TRY(agent.expires_at, ExpiryAt(rows, 3, now));
   TRY(agent.vaults, ParseIds<VaultId>(rows.Text(0, 4)));
   agent.intents = rows.Bool(0, 5);
+  return agent;
+}
+
+// For whom no token speaks: limited to the paths that its stored scopes name, if they name any.
+Result<Principal> ReadScopedAgent(const Rows& rows, Time now) {
+  TRY(auto agent, ReadAgent(rows, now));
+  TRY(auto scopes, ParseStrings(rows.Text(0, 6)));
+  std::erase_if(scopes, [](const auto& scope) { return !IsPathScope(scope); });
+  if (!scopes.empty()) agent.scopes = CompileScopes(scopes);
   return agent;
 }
 
@@ -120,11 +135,21 @@ Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, 
 Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now) {
   TRY(const auto rows, connection.Run(kLoadAgentKey, {mac}));
   if (rows.empty()) return Unauthenticated("no such key");
-  TRY(auto agent, ReadAgent(rows, now));
-  TRY(auto scopes, ParseStrings(rows.Text(0, 6)));
-  std::erase_if(scopes, [](const auto& scope) { return !IsPathScope(scope); });
-  if (!scopes.empty()) agent.scopes = CompileScopes(scopes);
-  return agent;
+  return ReadScopedAgent(rows, now);
+}
+
+Result<Principal> LoadAbsent(schema::Connection& connection, PrincipalType type, const OrgId& org,
+                             const Uuid& id, Time now) {
+  const bool agent = type == PrincipalType::kAgent;
+  TRY(const auto rows, connection.Run(agent ? kLoadAbsentAgent : kLoadAbsentUser, {org, id}));
+  if (rows.empty()) return Unauthenticated("they are gone");
+  if (agent) return ReadScopedAgent(rows, now);
+  TRY(const Role role, RoleAt(rows, 0));
+  Principal user;
+  user.org = org;
+  user.id = id;
+  user.role = role;
+  return user;
 }
 
 }  // namespace claviger::api::access_store

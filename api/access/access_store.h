@@ -20,4 +20,9 @@ Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, 
 // any.
 Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now);
 
+// Somebody in whose name something is done while they show no credential, with their rights of now; an agent
+// is limited as by LoadAgent.
+Result<Principal> LoadAbsent(schema::Connection& connection, PrincipalType type, const OrgId& org,
+                             const Uuid& id, Time now);
+
 }  // namespace claviger::api::access_store

@@ -20,6 +20,9 @@ constexpr size_t kFixedTextBytes = 256;     // of encoded metadata, besides path
 constexpr int64_t kMaxHidden = 20'000;      // secrets that one page passes over
 
 Error SecretNotFound() { return NotFound("Secret not found"); }
+Error UsedUp() { return Gone("The secret was read as often as allowed"); }
+// Whoever has a share learns no more of what became of the rights of who made it.
+Error NoLongerShared() { return Gone("The secret is no longer shared"); }
 
 // What the record says about the place; a path that cannot exist stays out of the log.
 void NotePlace(AuditDraft& audit, const VaultId& vault, std::string_view path) {
@@ -50,8 +53,9 @@ secrets_store::NewVersion PlanVersion(const secrets_store::WriteBase& base, std:
 }
 
 // An agent for which transactions are signed gets no key to sign others with.
-bool IsWithheld(const Principal& principal, const SecretMetadata& secret) {
-  return principal.intents && (secret.type == "private_key" || secret.type == "ssh_key");
+Status CheckWithheld(const Principal& principal, const SecretMetadata& secret) {
+  if (!principal.intents || (secret.type != "private_key" && secret.type != "ssh_key")) return Ok();
+  return Forbidden("Agents with the Intents API do not read private keys");
 }
 
 SecretMetadata About(const secrets_store::NewVersion& version, std::string_view path) {
@@ -217,7 +221,6 @@ struct Secrets::Readable {
 
 Result<Secrets::Readable> Secrets::Admit(const Read& read, const secrets_store::FoundSecret& found,
                                          const PolicySet* policies) const {
-  const Principal& principal = read.caller.principal;
   TRY(const auto grant, Noted(read.audit, Authorize(AskerOf(read.caller), Permission::kRead, found.vault(),
                                                     policies, read.path)));
   if (!found.exists() || !IsSecretPath(read.path)) return SecretNotFound();
@@ -226,10 +229,10 @@ Result<Secrets::Readable> Secrets::Admit(const Read& read, const secrets_store::
   identity.path = read.path;  // what was asked for, whatever the row is called by now
   NoteVersion(read.audit, identity);
   TRY(auto about, found.About());
-  if (IsWithheld(principal, about)) return Forbidden("Agents with the Intents API do not read private keys");
+  TRYV(CheckWithheld(read.caller.principal, about));
   if (found.deleted()) return Gone("The secret was deleted");
   if (about.expires_at && *about.expires_at <= clock_.Now()) return Gone("The secret has expired");
-  if (found.used_up()) return Gone("The secret was read as often as allowed");
+  if (found.used_up()) return UsedUp();
 
   TRY(auto sealed, found.Unlock(grant));
   return Readable{grant,           std::move(identity), std::move(about), found.created_by(),
@@ -242,21 +245,45 @@ Result<std::vector<std::optional<secrets_store::FoundSecret>>> Secrets::Find(
   return secrets_store::FindForRead(*lease, places, max_ciphertext);
 }
 
-Result<Secret> Secrets::Get(const Read& read) {
+Result<Secrets::Readable> Secrets::FindReadable(const Read& read) {
   NotePlace(read.audit, read.vault, read.path);
   const Principal& principal = read.caller.principal;
   TRY(const auto places, Find({{principal.org, read.vault, read.path}}, kAnyValue));
   const auto& found = places.front();
   if (!found) return VaultNotFound();
   TRY(const auto policies, book_.For(principal, found->vault()));
-  TRY(auto readable, Admit(read, *found, policies.get()));
-  auto& [grant, identity, about, created_by, limited, sealed] = readable;
-  TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, identity, sealed.secret));
-  if (limited) {
-    TRYV(CheckSecretMetadata(about));  // a read that cannot be answered must not be counted
-    TRYV(SpendAccess(grant, identity, read.audit));
+  return Admit(read, *found, policies.get());
+}
+
+Result<Secret> Secrets::Open(const Read& read, Readable readable, const Within& within) {
+  const auto& sealed = readable.sealed;
+  TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, readable.identity, sealed.secret));
+  if (readable.limited || within) {
+    TRYV(CheckSecretMetadata(readable.about));  // a read that cannot be answered must not be counted
+    TRYV(Commit(read, readable, within));
   }
-  return Secret{std::move(about), std::move(created_by), std::move(value)};
+  return Secret{std::move(readable.about), std::move(readable.created_by), std::move(value)};
+}
+
+Result<Secret> Secrets::Get(const Read& read) {
+  TRY(auto readable, FindReadable(read));
+  return Open(read, std::move(readable), {});
+}
+
+Status Secrets::CheckRead(const Read& read) {
+  TRYV(FindReadable(read));
+  return Ok();
+}
+
+Result<Secret> Secrets::GetShared(const SharedRead& shared) {
+  auto readable = FindReadable(shared.read);
+  if (!readable) {
+    const ErrorKind kind = readable.error().kind;
+    if (kind == ErrorKind::kForbidden || kind == ErrorKind::kNotFound) return NoLongerShared();
+    return readable.error();
+  }
+  TRYV(CheckWithheld(shared.reader, readable.value().about));
+  return Open(shared.read, std::move(readable).value(), shared.within);
 }
 
 std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>& reads) {
@@ -292,14 +319,19 @@ std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>&
   return secrets;
 }
 
-Status Secrets::SpendAccess(const Grant& grant, const crypto::SecretIdentity& identity, AuditDraft& audit) {
+Status Secrets::Commit(const Read& read, const Readable& readable, const Within& within) {
   TRY(auto lease, pool_.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool counted, secrets_store::CountAccess(*lease, grant, identity));
-  if (!counted) return Gone("The secret was read as often as allowed");
-  TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
+  if (within) {
+    TRYV(within(*lease));
+  }
+  if (readable.limited) {
+    TRY(const bool counted, secrets_store::CountAccess(*lease, readable.grant, readable.identity));
+    if (!counted) return UsedUp();
+  }
+  TRYV(audit_.Insert(*lease, audit_.Finish(read.audit, "success")));
   TRYV(transaction.Commit());
-  audit.MarkCommitted();
+  read.audit.MarkCommitted();
   return Ok();
 }
 

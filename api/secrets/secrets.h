@@ -11,6 +11,7 @@
 // who has a policy) before anything is said about the secret; only Put refuses a malformed path before, which
 // tells nothing but the rule.
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -70,6 +71,20 @@ class Secrets {
   // void.
   std::vector<std::optional<Secret>> GetTogether(const std::vector<Read>& reads);
 
+  // Whether Get would answer now, without opening or counting anything. Its errors are Get's.
+  Status CheckRead(const Read& read);
+
+  // Runs in the transaction of a read, before its count and its record; a failure undoes all three.
+  using Within = std::function<Status(schema::Connection&)>;
+  // A read by one principal, whose rights decide, for another, who gets the value. kGone for whatever the
+  // former may not read, or not any more; kForbidden for what the latter may not be given.
+  struct SharedRead {
+    const Read& read;
+    const Principal& reader;  // without rights of its own here; the empty one is nobody in particular
+    Within within;
+  };
+  Result<Secret> GetShared(const SharedRead& shared);
+
   // Hides all versions. kNotFound if there is nothing to hide.
   Status Delete(const Caller& caller, const VaultId& vault, std::string_view path, AuditDraft& audit);
 
@@ -109,7 +124,10 @@ class Secrets {
   Result<VaultFacts> FindVault(const Principal& principal, const VaultId& vault);
   Result<Listing> Collect(const Asker& asker, const VaultFacts& vault, const Grant& grant,
                           const PolicySet* policies, const ListQuery& query);
-  Status SpendAccess(const Grant& grant, const crypto::SecretIdentity& identity, AuditDraft& audit);
+  Result<Readable> FindReadable(const Read& read);
+  Result<Secret> Open(const Read& read, Readable readable, const Within& within);
+  // What a read changes, together with its record.
+  Status Commit(const Read& read, const Readable& readable, const Within& within);
 
   schema::Pool& pool_;
   crypto::Keyring& keyring_;

@@ -23,6 +23,10 @@ inline constexpr std::array<std::string_view, 10> kSecretTypes = {
     "generic", "password", "api_key", "private_key", "certificate",
     "file",    "note",     "ssh_key", "env_bundle",  "env"};
 
+// By this member of the metadata the command line notes that a value is the Base64 form ("base64") of what is
+// not text.
+inline constexpr const char* kEncodingMember = "claviger_encoding";
+
 // True for segments of letters, digits, '-' and '_' joined by single slashes, the whole beginning and ending
 // with a letter or digit, at most kMaxSecretPathBytes long.
 bool IsSecretPath(std::string_view path);
