@@ -94,6 +94,7 @@ struct Config {
   // Wrong guesses of each kind within an hour: 50 from an address, 10 at an account, 20 at an account from an
   // address where it logged in within 30 days, 2000 in all. Likewise 50 invitations of an organisation.
   // Agents are enrolled for an address once in 10 minutes.
+  // Besides, 10 new shares of an organisation a minute.
   api::GuessLimits guesses{.per_address = 50,
                            .per_account = 10,
                            .per_familiar = 20,
@@ -101,7 +102,8 @@ struct Config {
                            .invitations = 50,
                            .window = std::chrono::hours{1},
                            .familiar_days = 30,
-                           .enroll_window = std::chrono::minutes{10}};
+                           .enroll_window = std::chrono::minutes{10},
+                           .shares_per_minute = 10};
 
   // Rotation of keys by this node: at most 1000 data keys per second, and none begins by itself.
   api::RotationConfig rotation{.secrets_per_second = 1000, .vault_days = 0};

@@ -252,6 +252,8 @@ std::vector<ConfigKey> LimitKeys() {
              FIELD(guesses.familiar_days)),
       Wait("limits.enroll_window", "in which one agent may be enrolled for an e-mail address",
            FIELD(guesses.enroll_window)),
+      Number("limits.shares_per_minute", "new shares of one organisation; 0: no limit", 0, 1000000,
+             FIELD(guesses.shares_per_minute)),
   };
 }
 

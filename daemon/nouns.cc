@@ -84,6 +84,12 @@ Nouns::Nouns(const NounParts& parts)
       secrets_(parts.pool, parts.keyring, parts.policy_book, parts.audit, parts.clock, parts.random),
       policies_(parts.pool, parts.policy_book, parts.audit, parts.clock, parts.random),
       rotations_(parts.pool, parts.audit, parts.clock, parts.random),
+      share_finder_(parts.pool, parts.keyring, parts.guesses),
+      shares_(parts.config.argon2, {parts.pool, parts.keyring, share_finder_, secrets_, parts.mail,
+                                    parts.audit, parts.guesses, parts.clock, parts.random}),
+      share_opener_({parts.pool, parts.authenticator, parts.ip_gate, share_finder_, secrets_, parts.mail,
+                     parts.guesses, parts.clock}),
+      share_pages_(share_opener_, parts.random),
       trail_(parts.pool),
       ip_rules_(parts.pool, parts.ip_gate, parts.audit, parts.clock, parts.random),
       finisher_(parts.pool, tokens_, mfa_, parts.audit),
@@ -110,6 +116,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::PolicyRoutes(policies_, clock_));
   Add(all, api::RotationRoutes(rotations_));
+  Add(all, api::ShareRoutes({shares_, share_opener_, share_pages_}, clock_));
   Add(all, api::AuditRoutes(trail_, keys.audit));
   Add(all, api::IpRuleRoutes(ip_rules_));
   if (signup_by_mail_) {

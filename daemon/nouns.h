@@ -24,6 +24,9 @@
 #include "api/rotations/rotations.h"
 #include "api/routes.h"
 #include "api/secrets/secrets.h"
+#include "api/shares/share_opener.h"
+#include "api/shares/share_pages.h"
+#include "api/shares/shares.h"
 #include "api/signup/signup_pages.h"
 #include "api/vaults/vaults.h"
 #include "daemon/config.h"
@@ -89,6 +92,10 @@ class Nouns {
   api::Secrets secrets_;
   api::Policies policies_;
   api::Rotations rotations_;
+  api::ShareFinder share_finder_;
+  api::Shares shares_;
+  api::ShareOpener share_opener_;
+  api::SharePages share_pages_;
   api::AuditTrail trail_;
   api::IpRules ip_rules_;
   const api::LoginFinisher finisher_;

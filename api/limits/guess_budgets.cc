@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::minutes kPruneInterval{1};
 constexpr uint32_t kMostCodes = 10;
 constexpr std::chrono::milliseconds kCodesWindow = std::chrono::hours{1};
+constexpr uint32_t kShareMails = 3;  // to one address in an hour
 
 const char* Name(Guess kind) {
   switch (kind) {
@@ -33,6 +34,14 @@ const char* Name(Guess kind) {
       return "invite";
     case Guess::kEnroll:
       return "enroll";
+    case Guess::kPassphrase:
+      return "passphrase";
+    case Guess::kLink:
+      return "link";
+    case Guess::kShare:
+      return "share";
+    case Guess::kShareMail:
+      return "share_mail";
   }
   return "unknown";
 }
@@ -59,6 +68,13 @@ GuessLimits LimitsOf(Guess kind, GuessLimits limits) {
       limits.familiar_days = 0;
       limits.window = limits.enroll_window;
       break;
+    case Guess::kLink:  // 122 bits: strangers who try never keep others from their links
+      limits.in_all = 0;
+      break;
+    case Guess::kShare:
+      return {.per_account = limits.shares_per_minute, .window = std::chrono::minutes{1}};
+    case Guess::kShareMail:
+      return {.per_account = kShareMails, .window = std::chrono::hours{1}};
     default:
       break;
   }

@@ -34,11 +34,15 @@ enum class Guess : uint8_t {
   kSignup,    // whether there is such an account; by mail every one counts, right or wrong
   kPassword,  // the current password, with a token
   kTotp,
-  kRecovery,  // a recovery code
-  kUserCode,  // of a device login
-  kMailCode,  // of a mail that proves an address
-  kInvite,    // a mail to anybody, and whether there is such an account; every one counts
-  kEnroll,    // whose address it is; every one counts, right or wrong
+  kRecovery,    // a recovery code
+  kUserCode,    // of a device login
+  kMailCode,    // of a mail that proves an address
+  kInvite,      // a mail to anybody, and whether there is such an account; every one counts
+  kEnroll,      // whose address it is; every one counts, right or wrong
+  kPassphrase,  // of a share, whose id is the account
+  kLink,        // whether there is such a share; each wrong one counts
+  kShare,       // making a share, an act with a price; the organisation is the account
+  kShareMail,   // telling an address of a share; likewise
 };
 
 struct Guesser {
@@ -59,6 +63,7 @@ struct GuessLimits {
   uint32_t familiar_days = 0;  // since the last success; 0: no address is familiar
   // Of kEnroll, in which there is one for an account.
   std::chrono::milliseconds enroll_window{std::chrono::minutes{10}};
+  uint32_t shares_per_minute = 0;  // that an organisation makes
 };
 
 class GuessBudgets {

@@ -70,6 +70,41 @@ MailText InvitationMail(std::string_view url, std::string_view inviter, std::str
                                          inviter, role, url, url, email)};
 }
 
+MailText SharedMail(std::string_view url, std::string_view sharer, std::string_view email) {
+  return {"A secret is shared with you",
+          fmt::format("{}\n"
+                      "shares a secret with you at\n"
+                      "{}\n"
+                      "\n"
+                      "To read it, log in with this address, or sign up with it first:\n"
+                      "\n"
+                      "    claviger --url {} signup --email {}\n"
+                      "\n"
+                      "Then see what it is, accept it, and open it:\n"
+                      "\n"
+                      "    claviger share list --inbound\n"
+                      "    claviger share accept ID\n"
+                      "    claviger share open ID\n"
+                      "\n"
+                      "If you do not know them, do nothing.\n",
+                      sharer, url, url, email)};
+}
+
+MailText ShareOpenedMail(std::string_view url, const http::ClientAddress& opener, Time now) {
+  return {"A secret that you share was read",
+          fmt::format("A secret that you share at\n"
+                      "{}\n"
+                      "was read {}.\n"
+                      "\n"
+                      "To see how often each was read, and to end a share:\n"
+                      "\n"
+                      "    claviger share list\n"
+                      "    claviger share revoke ID\n"
+                      "\n"
+                      "Further reads within an hour send no mail.\n",
+                      url, Asker(opener, now))};
+}
+
 MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter) {
   const std::string joined = inviter.empty()
                                  ? ""

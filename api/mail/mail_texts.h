@@ -14,6 +14,10 @@ MailText ConfirmAddressMail(std::string_view url, const SecretBytes& token, cons
                             Time now, std::string_view inviter);
 MailText InvitationMail(std::string_view url, std::string_view inviter, std::string_view email,
                         std::string_view role);
+// `sharer` shares a secret with `email`.
+MailText SharedMail(std::string_view url, std::string_view sharer, std::string_view email);
+// To who shares: `opener` got the secret.
+MailText ShareOpenedMail(std::string_view url, const http::ClientAddress& opener, Time now);
 MailText AlreadyRegisteredMail(std::string_view url, const http::ClientAddress& asker, Time now);
 // `inviter`: whose organisation the account is in, where no mail before has named them; empty otherwise.
 MailText WelcomeMail(std::string_view url, std::string_view email, std::string_view inviter = {});

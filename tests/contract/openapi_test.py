@@ -38,8 +38,8 @@ def test_the_document_says_which_routes_are_public(routes):
     assert public == described
 
 
-# Public routes by which somebody proves who they are.
-PROVING = {"login", "mfaVerify", "apiKeyToken", "agentToken", "googleAuth"}
+# Public routes by which somebody proves who they are, or that they know a passphrase.
+PROVING = {"login", "mfaVerify", "apiKeyToken", "agentToken", "googleAuth", "accessShare", "revealShare"}
 
 
 def test_every_route_that_takes_a_token_may_answer_401(routes):
@@ -56,6 +56,12 @@ def test_every_access_to_what_is_not_public_is_audited(routes):
             assert re.fullmatch(r"[a-z_]+\.[a-z_]+", route["action"]), route
 
 
+def answers_of(operation):
+    """The types of its successes."""
+    return {kind for status, response in operation["responses"].items() if int(status) < 400
+            for kind in openapi.resolve(response).get("content", {})}
+
+
 def test_every_refusal_is_a_problem_body():
     for _, _, operation in openapi.operations():
         for status, response in operation["responses"].items():
@@ -63,7 +69,7 @@ def test_every_refusal_is_a_problem_body():
                 content = set(openapi.resolve(response)["content"])
                 # Pages refuse people in HTML, unless the request never came so far.
                 allowed = [{"application/problem+json"}]
-                if operation["tags"] == ["Pages"]:
+                if operation["tags"] == ["Pages"] or "text/html" in answers_of(operation):
                     allowed.append({"text/html", "application/problem+json"})
                 assert content in allowed, (operation["operationId"], status)
 

@@ -8,6 +8,7 @@ import pytest
 from support import wait
 from support.browser_form import Browser
 from support.device import Login, approve, refresh
+from support.sharing import open_share, outbound, share
 from support.totp import Factor
 
 
@@ -49,10 +50,28 @@ def canaries(own_daemon):
     assert changed.status_code == 200
     account.token = account.login(new_password)
     assert vault.delete_secret("db/password").status_code == 204
+    secrets_of_shares = shares(own_daemon, account)
     secrets_of_devices = devices(own_daemon, account, new_password)
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    return [*values, *secrets_of_devices, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key,
+    return [*values, *secrets_of_shares, *secrets_of_devices, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key,
             own_daemon.installation.token.pin]
+
+
+def shares(daemon, account):
+    """Links and a passphrase that opened a value, here and at the page, and did not."""
+    value, passphrase = (f"canary-{secrets.token_hex(16)}" for _ in range(2))
+    secret = account.create_vault().put("shared", value).json()["id"]
+    links = [share(account, secret, passphrase=passphrase)["id"] for _ in range(2)]
+    assert open_share(daemon.api(), links[0], passphrase).status_code == 200
+    assert open_share(daemon.api(), links[0], passphrase + "x").status_code == 401
+    browser = Browser(daemon)
+    browser.headers["Accept"] = "text/html"
+    browser.open(f"/v1/share/{links[0]}")
+    assert value in browser.send(passphrase=passphrase).text
+    assert outbound(account)
+    assert account.delete(f"/v1/share/{links[1]}").status_code == 204
+    assert open_share(daemon.api(), links[1]).status_code == 404
+    return [value, passphrase, *links]
 
 
 def second_factor(daemon, account, password):

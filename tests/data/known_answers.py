@@ -15,6 +15,7 @@ import ctypes
 import ctypes.util
 import datetime
 import hashlib
+import hmac
 import json
 import pathlib
 import struct
@@ -32,6 +33,7 @@ VAULT = uuid.UUID("0190aaaa-0002-7000-8000-000000000001")
 SECRET = uuid.UUID("0190aaaa-0003-7000-8000-000000000001")
 USER = uuid.UUID("0190aaaa-0004-7000-8000-000000000001")
 TOKEN = uuid.UUID("0190aaaa-0005-7000-8000-000000000001")
+SHARE = uuid.UUID("0190aaaa-0008-7000-8000-000000000001")
 PATH = "db/main/password"
 ISSUER = "https://vault.example"
 ISSUED = 1772366400  # 2026-03-01T12:00:00Z
@@ -140,6 +142,17 @@ def password_answers():
         return base64.b64encode(data).decode().rstrip("=")
 
     yield "password_hash", f"$argon2id$v=19$m=64,t=2,p=1${text(salt)}${text(tag.raw)}".encode()
+
+
+# --- share -----------------------------------------------------------------------------------------------------
+def share_answers():
+    terms = canonical("claviger/share/1", ORG, SHARE, SECRET, "user", USER, "external_email", uuid.UUID(int=0),
+                      "someone@example.org", "", '["192.0.2.0/24"]', ISSUED * 1000000, (ISSUED + 3600) * 1000000, 5)
+    mac = hmac.digest(LOOKUP, terms, "sha256")
+    link = uuid.UUID(bytes=mac[:16], version=4)
+    yield "share_terms", terms
+    yield "share_link", str(link).encode()
+    yield "share_lookup", sha256(canonical("claviger/share-lookup/1", link))
 
 
 # --- audit -----------------------------------------------------------------------------------------------------
@@ -267,7 +280,7 @@ def text_of(lines):
 
 
 def all_answers():
-    for answers in (secret_answers, token_answers, password_answers, audit_answers):
+    for answers in (secret_answers, token_answers, password_answers, share_answers, audit_answers):
         yield from answers()
 
 

@@ -227,6 +227,9 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE refresh_tokens SET family_id = family_id",
                           "UPDATE audit_exports SET name = name",
                           "DELETE FROM audit_exports",
+                          "UPDATE shares SET secret_id = secret_id",
+                          "UPDATE shares SET lookup = lookup",
+                          "UPDATE shares SET max_access_count = 0",
                           "UPDATE guess_budgets SET key = key",
                           "UPDATE familiar_addresses SET account = account"}) {
     CAPTURE(sql);

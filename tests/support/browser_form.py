@@ -1,6 +1,7 @@
 """A browser as plain HTTP: keeps the cookie, reads a page's form, sends it."""
 
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
 
 import requests
 
@@ -19,7 +20,7 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         if tag == "form":
-            self.action = attributes["action"]
+            self.action = attributes.get("action", "")  # to where the page is
         if tag == "input" and attributes.get("type") != "checkbox":
             self.fields[attributes["name"]] = attributes.get("value", "")
 
@@ -55,7 +56,8 @@ class Browser:
         """Action and fields of the form on the page."""
         forms = _Forms()
         forms.feed(self.page.text)
-        return forms.action, forms.fields
+        here = urlsplit(self.page.request.url).path
+        return here if forms.action == "" else forms.action, forms.fields
 
     def send(self, follow=True, headers=None, leave_out=(), **fields):
         """Sends the form of the page with these fields; follows where it leads."""

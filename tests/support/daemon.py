@@ -77,6 +77,7 @@ class Installation:
             "limits.guesses_per_familiar": 1000,
             "limits.guesses_in_all": 1000000,
             "limits.invitations_per_organisation": 1000000,
+            "limits.shares_per_minute": 0,
         }
         values |= {name.replace("__", "."): value for name, value in overrides.items()}
         return {name: value for name, value in values.items() if value is not None}

@@ -25,7 +25,7 @@ struct Database {
     static_cast<void>(made);
     Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, agents, vaults, vault_keks, "
         "secrets, "
-        "secret_versions, policies, "
+        "secret_versions, policies, shares, "
         "rotations, audit_events, audit_exports, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "device_codes, page_sessions, refresh_families, refresh_tokens, "
