@@ -62,16 +62,20 @@ Error Refusal(const HttpResponse& response) {
 
 }  // namespace
 
-Result<HttpResponse> ApiClient::Exchange(std::string method, std::string target, std::string_view body) {
-  TRY(HttpResponse response,
-      http_.Send(
-          {.method = std::move(method), .target = std::move(target), .bearer = token_.Text(), .json = body}));
+Result<HttpResponse> ApiClient::Exchange(std::string method, std::string target, std::string_view body,
+                                         std::string_view passphrase) {
+  TRY(HttpResponse response, http_.Send({.method = std::move(method),
+                                         .target = std::move(target),
+                                         .bearer = token_.Text(),
+                                         .json = body,
+                                         .passphrase = passphrase}));
   if (response.status < 200 || response.status > 299) return Refusal(response);
   return response;
 }
 
-Result<SecretBytes> ApiClient::Send(std::string method, std::string target, std::string_view body) {
-  TRY(HttpResponse response, Exchange(std::move(method), std::move(target), body));
+Result<SecretBytes> ApiClient::Send(std::string method, std::string target, std::string_view body,
+                                    std::string_view passphrase) {
+  TRY(HttpResponse response, Exchange(std::move(method), std::move(target), body, passphrase));
   return std::move(response.body);
 }
 
@@ -126,6 +130,11 @@ Result<Json> ApiClient::PostText(std::string target, std::string_view body) {
 
 Result<Json> ApiClient::PutText(std::string target, std::string_view body) {
   return Call("PUT", std::move(target), body);
+}
+
+Status ApiClient::PostNothing(std::string target) {
+  TRYV(Send("POST", std::move(target), {}));
+  return Ok();
 }
 
 Status ApiClient::Delete(std::string target, std::string_view body) {

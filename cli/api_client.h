@@ -26,16 +26,23 @@ class ApiClient {
   Result<Json> Post(std::string target, const Json& body);
   Result<Json> Patch(std::string target, const Json& body);
   // For secrets: their JSON text stays in memory that is wiped.
-  Result<SecretBytes> GetText(std::string target) { return Send("GET", std::move(target), {}); }
+  // `passphrase`: of the share that is opened.
+  Result<SecretBytes> GetText(std::string target, std::string_view passphrase = {}) {
+    return Send("GET", std::move(target), {}, passphrase);
+  }
   Result<Json> PostText(std::string target, std::string_view body);
+  // For what is answered with 204.
+  Status PostNothing(std::string target);
   Result<Json> PutText(std::string target, std::string_view body);
   Status Delete(std::string target, std::string_view body = {});
   const std::string& url() const { return http_.url(); }
 
  private:
   // A 2xx answer.
-  Result<HttpResponse> Exchange(std::string method, std::string target, std::string_view body);
-  Result<SecretBytes> Send(std::string method, std::string target, std::string_view body);
+  Result<HttpResponse> Exchange(std::string method, std::string target, std::string_view body,
+                                std::string_view passphrase = {});
+  Result<SecretBytes> Send(std::string method, std::string target, std::string_view body,
+                           std::string_view passphrase = {});
   Result<Json> ParseAnswer(const SecretBytes& text) const;
   Result<Json> Call(std::string method, std::string target, std::string_view body);
   HttpClient http_;

@@ -173,6 +173,11 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
   for (const char* line : {"Content-Type: application/json", "Expect:"}) {
     headers.reset(curl_slist_append(headers.release(), line));
   }
+  std::string passphrase;
+  if (!request.passphrase.empty()) {
+    passphrase.append("X-Share-Passphrase: ").append(request.passphrase);
+    headers.reset(curl_slist_append(headers.release(), passphrase.c_str()));
+  }
   std::string bearer(request.bearer);  // libcurl wants a terminated string
   if (!bearer.empty()) {
     curl_easy_setopt(c, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
@@ -192,7 +197,7 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
   curl_easy_setopt(c, CURLOPT_HEADERDATA, &receiver);
   state_->error_text[0] = '\0';
   const CURLcode code = curl_easy_perform(c);
-  Wipe(bearer.data(), bearer.size());
+  for (std::string* secret : {&bearer, &passphrase}) Wipe(secret->data(), secret->size());
   if (receiver.too_large) {
     return MakeError(ErrorKind::kInternal, "The answer of " + state_->options.url + " is larger than 16 MiB");
   }

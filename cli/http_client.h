@@ -19,7 +19,8 @@ struct HttpRequest {
   std::string method;  // "GET"
   std::string target;  // "/v1/vaults?x=y", already percent-encoded
   std::string_view bearer = {};
-  std::string_view json = {};  // sent as the body of anything but GET
+  std::string_view json = {};        // sent as the body of anything but GET
+  std::string_view passphrase = {};  // of a share; fit for a header
 };
 
 struct HttpResponse {

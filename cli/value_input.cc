@@ -8,7 +8,6 @@
 namespace claviger::cli {
 namespace {
 
-constexpr char kEncodingMember[] = "claviger_encoding";
 constexpr char kBase64[] = "base64";
 
 bool IsPlainText(std::string_view text) { return text.find('\0') == std::string_view::npos && IsUtf8(text); }
@@ -27,7 +26,7 @@ Status EncodeValue(SecretBytes value, api::PutSecretRequest& request) {
     return Ok();
   }
   TRY(api::Json metadata, api::ParseJsonObject(request.metadata));
-  metadata[kEncodingMember] = kBase64;
+  metadata[api::kEncodingMember] = kBase64;
   request.metadata = api::DumpJson(metadata);
   std::string text = Base64Encode(value.View());
   const Wiping wiping(text);
@@ -35,15 +34,20 @@ Status EncodeValue(SecretBytes value, api::PutSecretRequest& request) {
   return Ok();
 }
 
+Result<SecretBytes> DecodeValue(SecretBytes value, std::string_view encoding) {
+  if (encoding != kBase64) return value;
+  auto bytes = Base64Decode(value.Text());
+  if (!bytes) return MakeError(ErrorKind::kInternal, "The value is marked as Base64 but is not");
+  SecretBytes decoded{ByteView(*bytes)};
+  Wipe(bytes->data(), bytes->size());
+  return decoded;
+}
+
 Result<SecretBytes> DecodeValue(api::Secret secret) {
   TRY(const api::Json metadata, api::ParseJsonObject(secret.about.metadata));
-  const auto encoding = metadata.find(kEncodingMember);
-  if (encoding == metadata.end() || *encoding != kBase64) return std::move(secret.value);
-  auto bytes = Base64Decode(secret.value.Text());
-  if (!bytes) return MakeError(ErrorKind::kInternal, "The value is marked as Base64 but is not");
-  SecretBytes value{ByteView(*bytes)};
-  Wipe(bytes->data(), bytes->size());
-  return value;
+  const auto encoding = metadata.find(api::kEncodingMember);
+  const bool named = encoding != metadata.end() && encoding->is_string();
+  return DecodeValue(std::move(secret.value), named ? encoding->get<std::string>() : std::string());
 }
 
 }  // namespace claviger::cli

@@ -14,7 +14,9 @@ void TrimLineEnd(SecretBytes& bytes);
 // Moves the value into the request, and notes in the request's metadata an encoding if one was needed.
 Status EncodeValue(SecretBytes value, api::PutSecretRequest& request);
 
-// The exact bytes that were put. kInternal if they are marked as Base64 but are not.
+// The exact bytes that were put. kInternal if they are marked as Base64 but are not. `encoding`: what the
+// metadata says, or "".
 Result<SecretBytes> DecodeValue(api::Secret secret);
+Result<SecretBytes> DecodeValue(SecretBytes value, std::string_view encoding);
 
 }  // namespace claviger::cli

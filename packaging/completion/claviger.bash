@@ -19,7 +19,7 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | agent | vault | secret | policy | rotate | audit | org | ip-rule) ;;
+        mfa | api-key | agent | vault | secret | policy | share | rotate | audit | org | ip-rule) ;;
         login) echo --no-qr --no-keyring --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
@@ -36,7 +36,7 @@ _claviger_options() {
             ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'policy delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove')
+        'vault delete' | 'secret delete' | 'policy delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove' | 'share decline' | 'share revoke')
             echo --yes
             ;;
         'secret put')
@@ -53,6 +53,12 @@ _claviger_options() {
                 --no-expiry
             ;;
         'rotate vault' | 'rotate show' | 'rotate resume') echo --watch ;;
+        'share create')
+            echo --link --user --agent --email --creator --expires-at --expires-in --max-reads --allow-ip --passphrase \
+                --passphrase-file --passphrase-stdin
+            ;;
+        'share list') echo --inbound ;;
+        'share open') echo --file --passphrase-file --passphrase-stdin ;;
         run) echo --vault --prefix --secret --allow-unsafe-names ;;
         'audit list')
             echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
@@ -69,7 +75,7 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy run rotate audit org ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy share run rotate audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         agent) echo create enroll list show update deactivate rotate-key token ;;
@@ -77,6 +83,7 @@ _claviger_subcommands() {
         secret) echo put get export list describe delete ;;
         policy) echo create list update delete ;;
         rotate) echo vault list show pause resume ;;
+        share) echo create list accept open decline revoke ;;
         audit) echo list export bundle verify key ;;
         org) echo members invite role remove ;;
         ip-rule) echo list add remove ;;
@@ -93,7 +100,8 @@ _claviger_parse() {
         case $word in
             --password-stdin | --code-stdin | --with-password | --no-qr | --no-keyring | --names-only | --yes | \
                 --trim-newline | --paths-only | --read | --write | --delete | --no-conditions | --no-expiry | \
-                --allow-unsafe-names | --hsm | --any-vault | --activate | --watch | --help | -h) ;;
+                --allow-unsafe-names | --hsm | --any-vault | --activate | --watch | --link | --creator | \
+                --passphrase | --passphrase-stdin | --inbound | --help | -h) ;;
             --) arguments+=("$word") ;;
             -*) ((i++)) ;;
             *)
@@ -124,7 +132,7 @@ _claviger_value() {
         --auth-method)
             mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
             ;;
-        --ca-file | --file | -o | --password-file | --code-file | --public-key)
+        --ca-file | --file | -o | --password-file | --passphrase-file | --code-file | --public-key)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;
@@ -140,10 +148,11 @@ _claviger_value() {
 _claviger_argument() {
     local typed=$1
     case "$command:${#arguments[@]}" in
-        'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'secret '*:0 | 'policy '*:0)
+        'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'secret '*:0 | 'policy '*:0 | \
+            'share create:0')
             _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
             ;;
-        'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1')
+        'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1' | 'share create:1')
             _claviger_offer "$typed" < <(_claviger_ask secret list --paths-only -- "${arguments[0]}")
             ;;
         'org role:1') mapfile -t COMPREPLY < <(compgen -W 'owner admin member auditor' -- "$typed") ;;

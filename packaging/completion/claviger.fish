@@ -7,7 +7,8 @@ end
 # The words of the command line that are neither options nor their values.
 function __claviger_words
     set -l flags --password-stdin --code-stdin --with-password --no-qr --no-keyring --names-only --yes --trim-newline \
-        --paths-only --allow-unsafe-names --hsm --any-vault --activate --watch --version --help -h
+        --paths-only --allow-unsafe-names --hsm --any-vault --activate --watch --link --creator --passphrase --passphrase-stdin \
+        --inbound --version --help -h
     set -l skip 0
     for word in (commandline -opc)[2..-1]
         if test $skip -eq 1
@@ -60,6 +61,7 @@ complete -c claviger -n '__claviger_at -n 0' -a agent -d 'Create, list, change a
 complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and delete vaults'
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a policy -d 'Say who may touch which secrets'
+complete -c claviger -n '__claviger_at -n 0' -a share -d 'Let others read a secret'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
 complete -c claviger -n '__claviger_at -n 0' -a rotate -d 'Give a vault a new key'
 complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
@@ -131,7 +133,8 @@ complete -c claviger -n '__claviger_at secret put' -l file -r -F -d 'Read the va
 complete -c claviger -n '__claviger_at secret put' -l type -x -d 'Kind of secret' \
     -a 'generic password api_key private_key certificate file note ssh_key env_bundle env'
 complete -c claviger -n '__claviger_at secret put' -l metadata -x -d 'JSON object to keep beside the value'
-for command in 'api-key create' 'agent create' 'agent update' 'secret put' 'policy create' 'policy update'
+for command in 'api-key create' 'agent create' 'agent update' 'secret put' 'policy create' 'policy update' \
+    'share create'
     complete -c claviger -n "__claviger_at $command" -l expires-at -x -d 'When it ends'
     complete -c claviger -n "__claviger_at $command" -l expires-in -x -d 'The same as a time from now'
 end
@@ -162,6 +165,26 @@ end
 complete -c claviger -n '__claviger_at policy update' -l no-conditions -d 'At any time, from anywhere'
 complete -c claviger -n '__claviger_at policy update' -l no-expiry -d 'It does not end'
 complete -c claviger -n '__claviger_at policy delete' -l yes -d 'Do not ask'
+
+complete -c claviger -n '__claviger_at -n 0 share' -a 'create list accept open decline revoke'
+complete -c claviger -n '__claviger_at -n 0 share create' -a '(__claviger_vaults)'
+complete -c claviger -n '__claviger_at -n 1 share create' -a '(__claviger_secrets)'
+complete -c claviger -n '__claviger_at share create' -l link -d 'Whoever has the link'
+complete -c claviger -n '__claviger_at share create' -l user -x -d 'A member, by address or id'
+complete -c claviger -n '__claviger_at share create' -l agent -x -d 'An agent, by name or id'
+complete -c claviger -n '__claviger_at share create' -l email -x -d 'Whoever has this address'
+complete -c claviger -n '__claviger_at share create' -l creator -d 'The person who made the agent'
+complete -c claviger -n '__claviger_at share create' -l max-reads -x -d 'How often it opens'
+complete -c claviger -n '__claviger_at share create' -l allow-ip -x -d 'Opens only from this network'
+complete -c claviger -n '__claviger_at share create' -l passphrase -d 'Ask for a passphrase'
+for command in 'share create' 'share open'
+    complete -c claviger -n "__claviger_at $command" -l passphrase-file -r -F -d 'Read the passphrase from this file'
+    complete -c claviger -n "__claviger_at $command" -l passphrase-stdin -d 'Read the passphrase from standard input'
+end
+complete -c claviger -n '__claviger_at share list' -l inbound -d 'What is shared with you'
+complete -c claviger -n '__claviger_at share open' -l file -r -F -d 'Write to this file'
+complete -c claviger -n '__claviger_at share decline' -l yes -d 'Do not ask'
+complete -c claviger -n '__claviger_at share revoke' -l yes -d 'Do not ask'
 
 complete -c claviger -n '__claviger_at run' -l vault -x -a '(__claviger_vaults)' -d 'Name or id'
 for command in run 'secret export'
