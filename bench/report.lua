@@ -11,12 +11,16 @@ function init(args)
   paths = tonumber(args[2] or "1")
   body = args[3]
   if body == "" then body = nil end
+  if args[4] then
+    names = {}
+    for name in io.lines(args[4]) do table.insert(names, name) end
+  end
 end
 
 function request()
   counter = counter + 1
   local n = (thread_id * 7919 + counter) % paths
-  local path = string.gsub(path_template, "@", tostring(n))
+  local path = string.gsub(path_template, "@", names and names[n + 1] or tostring(n))
   return wrk.format(nil, path, nil, body)
 end
 
