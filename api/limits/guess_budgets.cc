@@ -68,7 +68,8 @@ GuessLimits LimitsOf(Guess kind, GuessLimits limits) {
       limits.familiar_days = 0;
       limits.window = limits.enroll_window;
       break;
-    case Guess::kLink:  // 122 bits: strangers who try never keep others from their links
+    case Guess::kLink:        // 122 bits: strangers who try never keep others from their links
+    case Guess::kPassphrase:  // which nobody can try without a link
       limits.in_all = 0;
       break;
     case Guess::kShare:

@@ -58,9 +58,8 @@ http::Response Value(const SharedSecret& secret) {
 http::Response Addressed() {
   return Page(
       200, "This secret is for somebody in particular",
-      Fill("<p>It opens for the person or the program that it is shared with, and not in a browser. If that "
-           "is "
-           "you, log in with the command line and open it there:</p>\n"
+      Fill("<p>It opens for the person or the program that it is shared with, and not in a browser. "
+           "If that is you, log in with the command line and open it there:</p>\n"
            "<pre>\nclaviger share list --inbound\nclaviger share accept ID\nclaviger share open ID</pre>\n",
            {}));
 }
