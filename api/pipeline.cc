@@ -93,7 +93,8 @@ Result<Router::Match> Pipeline::FindRoute(http::Method method, const http::Targe
                                           std::string* allow) const {
   auto match = router_.Find(method, target, allow);
   if (method != http::Method::kHead || match.has_value()) return match;
-  auto as_get = router_.Find(http::Method::kGet, target, allow);
+  std::string unused;
+  auto as_get = router_.Find(http::Method::kGet, target, &unused);
   if (as_get.has_value() && as_get.value().route->runs_on == RunsOn::kIoThread) return as_get;
   return match;
 }

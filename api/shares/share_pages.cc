@@ -50,21 +50,6 @@ ShareFinder::Named NameOf(const Context& context) { return {LinkIn(context), con
 
 SecretBytes PassphraseIn(const pages::Form& form) { return SecretBytes(form.Text("passphrase")); }
 
-struct Visit {
-  pages::Form form;
-  SecretBytes cookie;
-};
-// A form that our own page sent.
-Result<Visit> Enter(Context& context) {
-  TRY(auto form, pages::Form::Parse(context.request));
-  auto cookie = pages::CheckSender(context.request, form);
-  if (!cookie) {
-    context.audit.AddDetail("reason", cookie.error().cause);
-    return std::move(cookie).as_failure();
-  }
-  return Visit{std::move(form), std::move(cookie).value()};
-}
-
 // What the link's owner should read of; a fault of ours is logged and answered as such.
 bool IsOrdinary(const Error& error) {
   return error.kind != ErrorKind::kUnavailable && error.kind != ErrorKind::kIntegrity &&
@@ -83,6 +68,7 @@ Result<Response> SharePages::Show(Context& context) {
   if (!look) {
     if (look.error().detail == ShareOpener::kAddressed) return share_views::Addressed();
     if (!IsOrdinary(look.error())) return look.error();
+    context.audit.Explain(look.error().detail);
     return share_views::Refusal(look.error());
   }
   auto cookie = pages::CookieOf(context.request);
@@ -95,12 +81,12 @@ Result<Response> SharePages::Show(Context& context) {
 }
 
 Result<Permit> SharePages::AdmitReveal(Context& context) {
-  TRY(const auto visit, Enter(context));
+  TRY(const auto visit, pages::Enter(context));
   return opener_.AdmitOpen(NameOf(context), PassphraseIn(visit.form), context.audit);
 }
 
 Result<Response> SharePages::Reveal(Context& context) {
-  TRY(const auto visit, Enter(context));
+  TRY(const auto visit, pages::Enter(context));
   const std::string form_token = pages::FormToken(visit.cookie);
   const auto secret =
       opener_.Open(context.request, LinkIn(context), PassphraseIn(visit.form), context.permit, context.audit);

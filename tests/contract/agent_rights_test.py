@@ -28,7 +28,8 @@ def test_a_person_is_no_agent(account):
 OPEN_TO_AGENTS = {
     "revokeToken", "getAgentSelf", "getAgent", "createVault", "listVaults", "getVault", "deleteVault", "putSecret",
     "getSecret", "listSecrets", "deleteSecret", "rotateSecret", "createPolicy", "listPolicies", "updatePolicy",
-    "deletePolicy", "queryAuditEvents"}
+    "deletePolicy", "createShare", "revokeShare", "revokeListedShare", "listOutboundShares", "listInboundShares",
+    "acceptShare", "declineShare", "queryAuditEvents"}
 FOR_PEOPLE = [(method, path) for method, path, operation in openapi.operations()
               if operation.get("security") != [] and operation["operationId"] not in OPEN_TO_AGENTS]
 

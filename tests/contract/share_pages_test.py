@@ -86,8 +86,10 @@ def test_a_bot_that_speaks_the_api_gets_the_value(api, account, secret, headers)
 
 def test_a_look_is_recorded_as_one(browser, account, secret):
     browser.open(path_of(share(account, secret)))
+    browser.open(path_of(share(account, secret, ip_allowlist=["192.0.2.1"])))
     recorded = account.get("/v1/audit/events", params={"action": "share.look"}).json()["events"]
-    assert [(event["actor_type"], event["resource_type"]) for event in recorded] == [("anonymous", "share")]
+    assert [(event["actor_type"], event["resource_type"], event["details"].get("reason")) for event in recorded] == [
+        ("anonymous", "share", "The share does not open for this address"), ("anonymous", "share", None)]
 
 
 def test_the_page_keeps_to_the_rules_of_pages(browser, account, secret):
@@ -165,7 +167,7 @@ def test_guesses_at_the_page_have_the_budget_of_the_route(installation):
 # -- who else might ask
 
 @pytest.mark.parametrize("change", [
-    {"leave_out": ["form_token"]}, {"form_token": "x"}, {"headers": {"Sec-Fetch-Site": "cross-site"}},
+    {"leave_out": ["form_token"], "passphrase": "x"}, {"form_token": "x"}, {"headers": {"Sec-Fetch-Site": "cross-site"}},
     {"headers": {"Sec-Fetch-Site": "same-site"}}, {"headers": {"Origin": "https://evil.example", "Sec-Fetch-Site": None}}],
     ids=str)
 def test_no_other_site_can_press_the_button(browser, account, secret, change):

@@ -93,7 +93,8 @@ def test_what_is_no_share(api, account, name):
 
 
 def test_a_head_opens_nothing(api, account, link):
-    assert api.request("HEAD", f"/v1/share/{link['id']}", raw=True).status_code == 405
+    refused = api.request("HEAD", f"/v1/share/{link['id']}", raw=True)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, POST, DELETE")
     assert outbound(account)[0]["access_count"] == 0
 
 
@@ -361,6 +362,21 @@ def test_an_address_gets_few_mails(mailing, mail, sharer, address):
     assert len(outbound(sharer)) == 5
 
 
+def test_an_organisation_writes_to_few_strangers(installation, mail):
+    node = installation.daemon("few-mails", limits__invitations_per_organisation=2, **mail.settings(installation.directory))
+    account = sign_up(node, mail, f"{secrets.token_hex(8)}@example.org")
+    vault = account.post("/v1/vaults", json={"name": "v"}).json()["id"]
+    secret = account.put(f"/v1/vaults/{vault}/secrets/a", json={"value": VALUE}).json()["id"]
+    addresses = [f"{secrets.token_hex(8)}@example.org" for _ in range(4)]
+    for email in addresses:
+        share(account, secret, "external_email", email=email)
+    wait.until(lambda: node.psql_owner(f"SELECT count(*) FROM outbox WHERE recipient IN {tuple(addresses)}")[0][0] == 0,
+               "the outbox to be empty", 20)
+    assert [len(mail.to(email)) for email in addresses] == [1, 1, 0, 0]
+    assert [event["details"].get("mail") for event in events(account, "share.create")] == ["too many"] * 2 + [None] * 2
+    assert node.stop() == 0
+
+
 def test_who_shares_is_told_once_an_hour(mailing, mail, sharer):
     def told():
         return [message for message in mail.to(sharer.email) if message["Subject"] == "A secret that you share was read"]
@@ -478,18 +494,18 @@ def test_a_share_opens_as_often_as_it_says(account, api, secret):
 
 def test_of_a_hundred_at_once_exactly_so_many_read(account, daemon, vault):
     secret = vault.put("raced", VALUE, max_access_count=60).json()["id"]
-    one, other = (share(account, secret, max_access_count=40)["id"] for _ in range(2))
+    one, other = (share(account, secret, max_access_count=most)["id"] for most in (20, 50))
     clients = [daemon.api() for _ in range(20)]
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda n: (n % 2, open_share(clients[n % 20], (one, other)[n % 2])), range(100)))
     opened = [(which, answer.json()["access_count"]) for which, answer in answers if answer.status_code == 200]
     assert {answer.status_code for _, answer in answers} == {200, 410}
-    assert len(opened) == 60, "the secret's own limit"
+    assert len(opened) == 60
     counts = [item["access_count"] for item in outbound(account)]
     for which in (0, 1):
         mine = sorted(count for share_of, count in opened if share_of == which)
-        assert mine == list(range(1, len(mine) + 1)) and len(mine) <= 40
-        assert counts[which] == len(mine)
+        assert mine == list(range(1, len(mine) + 1)) and len(mine) == counts[which]
+    assert counts == [20, 40], "one by its own limit, the other by the secret's"
     assert vault.get("raced").status_code == 410
 
 
