@@ -76,16 +76,20 @@ Result<ShareTerms> Shares::TermsOf(const Principal& principal, const SecretId& s
   return terms;
 }
 
-// Of what an address gets from us there is a measure, whoever sends it.
+// There is a measure of what an address gets from us, whoever sends it, and of how many strangers an
+// organisation has us write to.
 Result<std::optional<Mail::Prepared>> Shares::PrepareInvitation(const ShareTerms& terms, AuditDraft& audit) {
   if (terms.recipient != RecipientType::kEmail || !parts_.mail.enabled()) return std::nullopt;
   AuditDraft unused = audit;  // what is refused is the mail, not the request
-  const auto permit = parts_.guesses.Take(Guess::kShareMail, {{}, terms.email}, unused);
-  if (!permit && permit.error().kind == ErrorKind::kTooMany) {
-    audit.AddDetail("mail", "too many to this address");
-    return std::nullopt;
+  for (const auto& [kind, whose] :
+       {std::pair{Guess::kShareMail, terms.email}, std::pair{Guess::kInvite, terms.org.ToString()}}) {
+    const auto permit = parts_.guesses.Take(kind, {{}, whose}, unused);
+    if (!permit && permit.error().kind == ErrorKind::kTooMany) {
+      audit.AddDetail("mail", "too many");
+      return std::nullopt;
+    }
+    TRYV(permit);
   }
-  TRYV(permit);
   std::optional<shares_store::Address> sharer;
   {
     TRY(auto lease, parts_.pool.Acquire());
