@@ -2,7 +2,10 @@
 // Access tokens: JWS compact serialisation (RFC 7515) with EdDSA (RFC 8037) or ES256, signed in the HSM and
 // verified in software. The algorithm is pinned by the key that `kid` names, never taken from the header.
 
+#include <atomic>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,17 +42,29 @@ Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const T
 
 class TokenVerifier {
  public:
-  // Keys that are malformed or of small order are left out: a token that names one is refused.
+  // Keys that are malformed or of small order are left out: a token that names one is refused. These are all
+  // there are, until Replace.
   TokenVerifier(std::string issuer, std::vector<PublicKey> keys);
-  // Any failure is kUnauthenticated with the one public text; the cause tells which check failed. Refuses:
-  // other alg, unknown kid, `crit`, `jku`/`x5u`/`jwk`, duplicate members, non-canonical base64url, trailing
-  // bytes, missing or mistyped claims, exp - iat > 900, exp <= now, iat or nbf more than 60 s ahead, S >= L,
-  // small-order keys.
+  // Exchanges the keys; those who verify meanwhile do not wait. Until `complete_until` no other key signs
+  // anywhere. Afterwards who names an unknown key may be right, and gets kUnavailable.
+  void Replace(std::vector<PublicKey> keys, Time complete_until);
+  // Any other failure is kUnauthenticated with the one public text; the cause tells which check failed.
+  // Refuses: other alg, unknown kid, `crit`, `jku`/`x5u`/`jwk`, duplicate members, non-canonical base64url,
+  // trailing bytes, missing or mistyped claims, exp - iat > 900, exp <= now, iat or nbf more than 60 s ahead,
+  // S >= L, small-order keys.
   Result<TokenClaims> Verify(std::string_view token, Time now) const;
 
  private:
-  std::string issuer_;
-  std::map<std::string, PublicKey, std::less<>> keys_;
+  using Keys = std::map<std::string, PublicKey, std::less<>>;  // by kid
+  static std::unique_ptr<const Keys> Sound(std::vector<PublicKey> keys);
+
+  const std::string issuer_;
+  std::mutex mutex_;  // guards sets_
+  // All that were ever in use, the newest last: somebody may still be reading an older one. They are few,
+  // since there is a new one only when a key was made or destroyed.
+  std::vector<std::unique_ptr<const Keys>> sets_;
+  std::atomic<const Keys*> keys_;
+  std::atomic<Time> complete_until_{Time::max()};
 };
 
 // RFC 8037 raw verification; false for anything but a valid signature (strict: S < L, canonical encodings, no

@@ -59,6 +59,8 @@ struct PublicKey {
   std::string kid;  // "claviger-token-v1": role and version
   SignatureAlgorithm algorithm = SignatureAlgorithm::kEdDsa;
   Bytes raw;  // EdDSA: 32 bytes; ES256: 65 bytes, 04 || x || y
+
+  friend bool operator==(const PublicKey&, const PublicKey&) = default;
 };
 
 struct Signature {
@@ -124,10 +126,13 @@ class Keyring {
   // Drops the cached handle of every version of a vault's KEK (the vault is deleted).
   virtual void ForgetKeks(const OrgId& org, const VaultId& vault) = 0;
 
-  // Signs with the newest key of that role. The message is at most 64 KiB.
+  // Signs with the key that PublicKeys names first. The message is at most 64 KiB.
   virtual Result<Signature> Sign(SigningKey which, ByteView message) = 0;
-  // All published versions of that role, newest first.
+  // All published versions of that role: first the one that signs, then the others, newest first. Another one
+  // signs only when it has been known here for a while, so that by then it is known everywhere.
   virtual Result<std::vector<PublicKey>> PublicKeys(SigningKey which) = 0;
+  // Looks for signing keys that were made or destroyed since; after a failure those known before stay.
+  virtual Status RefreshSigningKeys() = 0;
 
   // HMAC-SHA-256 under the lookup key: 32 bytes.
   virtual Result<Bytes> Mac(ByteView message) = 0;

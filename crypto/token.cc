@@ -42,10 +42,27 @@ Result<std::string> SignToken(Keyring& keyring, std::string_view issuer, const T
   return Internal("the token signing key changed while signing");
 }
 
-TokenVerifier::TokenVerifier(std::string issuer, std::vector<PublicKey> keys) : issuer_(std::move(issuer)) {
+std::unique_ptr<const TokenVerifier::Keys> TokenVerifier::Sound(std::vector<PublicKey> keys) {
+  Keys sound;
   for (PublicKey& key : keys) {
-    if (!key.kid.empty() && IsSound(key)) keys_.emplace(key.kid, std::move(key));
+    if (!key.kid.empty() && IsSound(key)) sound.emplace(key.kid, std::move(key));
   }
+  return std::make_unique<const Keys>(std::move(sound));
+}
+
+TokenVerifier::TokenVerifier(std::string issuer, std::vector<PublicKey> keys) : issuer_(std::move(issuer)) {
+  sets_.push_back(Sound(std::move(keys)));
+  keys_ = sets_.back().get();
+}
+
+void TokenVerifier::Replace(std::vector<PublicKey> keys, Time complete_until) {
+  auto set = Sound(std::move(keys));
+  const std::lock_guard lock(mutex_);
+  if (*set != *sets_.back()) {
+    sets_.push_back(std::move(set));
+    keys_ = sets_.back().get();
+  }
+  complete_until_ = complete_until;  // after the keys it speaks of
 }
 
 Result<TokenClaims> TokenVerifier::Verify(std::string_view token, Time now) const {
@@ -55,8 +72,13 @@ Result<TokenClaims> TokenVerifier::Verify(std::string_view token, Time now) cons
   const auto header_json = Base64UrlDecode(parts->header);
   const auto header = header_json ? ParseTokenHeader(AsText(*header_json)) : std::nullopt;
   if (!header) return Unauthenticated("token header is malformed");
-  const auto key = keys_.find(header->kid);
-  if (key == keys_.end()) return Unauthenticated("token signed by an unknown key");
+  const Time complete_until = complete_until_;  // before the keys it speaks of
+  const Keys& keys = *keys_.load();
+  const auto key = keys.find(header->kid);
+  if (key == keys.end() && now > complete_until) {
+    return Unavailable("a token names a key, and the HSM cannot be asked whether it is there");
+  }
+  if (key == keys.end()) return Unauthenticated("token signed by an unknown key");
   if (header->algorithm != JwsName(key->second.algorithm))
     return Unauthenticated("token of another algorithm");
   const auto signature = Base64UrlDecode(parts->signature);

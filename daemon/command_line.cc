@@ -13,9 +13,10 @@ Outcome<CommandLine> ParseCommandLine(int argc, char** argv) {
     return line;
   }
   int first_option = 1;
-  if (argc > 1 && argv[1][0] != '-') {
-    line.command = argv[1];
-    first_option = 2;
+  // One word or several: "rotate token-key".
+  for (; first_option < argc && argv[first_option][0] != '-'; ++first_option) {
+    if (!line.command.empty()) line.command += ' ';
+    line.command += argv[first_option];
   }
   po::options_description options;
   options.add_options()("config", po::value(&line.config_file));

@@ -63,7 +63,8 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   schema::Pool pool(config.database, log);
   const crypto::WrappedKek system_kek;
   const crypto::PasswordRules password_rules;
-  const crypto::TokenVerifier verifier(config.issuer, {});
+  crypto::TokenVerifier verifier(config.issuer, {});
+  const api::TokenKeys token_keys(config.hsm.key_settling, keyring, verifier, clock, log);
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
@@ -76,10 +77,10 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const api::RollbackWatch watch({}, clock, log);
   const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
   TRY(const auto nouns,
-      Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, policy_book, provider_keys, audit, mail, guesses, readiness, nullptr})));
-  const auto routes = nouns->Routes({});
+      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek, password_rules,
+                                                pool, authenticator, ip_gate, policy_book, provider_keys,
+                                                audit, mail, guesses, readiness, token_keys, nullptr})));
+  const auto routes = nouns->Routes("");
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();
 }

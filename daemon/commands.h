@@ -17,6 +17,8 @@ Outcome<void> Init(const CommandLine& line, const Config& config);
 Outcome<void> Migrate(const CommandLine& line, const Config& config);
 // Takes the database as it is, though this node has seen a later one: after a restore.
 Outcome<void> AcceptDatabase(const CommandLine& line, const Config& config);
+// Gives the installation a new key for access tokens. Safe to interrupt and to repeat.
+Outcome<void> RotateTokenKey(const CommandLine& line, const Config& config);
 // Prints the effective configuration.
 Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
 // Prints the route table.

@@ -224,6 +224,9 @@ std::vector<ConfigKey> RotationKeys() {
              1000000, FIELD(rotation.secrets_per_second)),
       Number("rotation.vault_days", "age at which a vault's key is rotated by itself; 0: never", 0, 36500,
              FIELD(rotation.vault_days)),
+      Wait("rotation.key_settling",
+           "how long a new token key is known before it signs; the same on all nodes",
+           FIELD(hsm.key_settling)),
   };
 }
 

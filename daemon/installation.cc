@@ -13,6 +13,10 @@ constexpr schema::Statement kRecord{
     "INSERT INTO installation (id, created_at, system_kek_version, system_kek_root_version, system_kek_blob,"
     " system_kek_check) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"};
 
+// "clavkeys": one lock of this name per database.
+constexpr int64_t kLockName = 0x636C61766B657973;
+constexpr schema::Statement kLock{"installation_lock_keys", "SELECT pg_advisory_lock($1)"};
+
 Bytes Copy(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
 
 }  // namespace
@@ -36,6 +40,11 @@ Result<bool> RecordInstallation(schema::Connection& owner, crypto::Keyring& keyr
   TRY(const auto written, owner.Run(kRecord, {NewUuidV7(clock, random), clock.Now(), kek.identity.version,
                                               kek.root_version, kek.blob, kek.check}));
   return written.affected() == 1;
+}
+
+Status LockInstallationKeys(schema::Connection& connection) {
+  TRYV(connection.Run(kLock, {kLockName}));
+  return Ok();
 }
 
 Status ProveKinship(crypto::Keyring& keyring, const crypto::WrappedKek& system_kek) {

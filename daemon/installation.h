@@ -15,6 +15,9 @@ Result<crypto::WrappedKek> LoadSystemKek(schema::Connection& connection);
 Result<bool> RecordInstallation(schema::Connection& owner, crypto::Keyring& keyring, const Clock& clock,
                                 Random& random);
 
+// Lets one program at a time make or destroy keys of the installation; held until the connection closes.
+Status LockInstallationKeys(schema::Connection& connection);
+
 // kIntegrity if this HSM cannot open the stored system KEK.
 Status ProveKinship(crypto::Keyring& keyring, const crypto::WrappedKek& system_kek);
 

@@ -29,14 +29,16 @@ constexpr std::array kCommands{
     Command{"migrate", "bring the database schema up to date, under the owner role", true, false, Migrate},
     Command{"accept-database", "go on with a database that was set back, after a restore", true, true,
             AcceptDatabase},
+    Command{"rotate token-key", "give the installation a new key for access tokens, within 18 minutes", true,
+            true, RotateTokenKey},
     Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
     Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
 };
 
 void PrintUsage() {
   fmt::print("usage: clavigerd COMMAND --config FILE [--KEY=VALUE ...]\n\ncommands:\n");
-  for (const auto& command : kCommands) fmt::print("  {:<14} {}\n", command.name, command.about);
-  fmt::print("  {:<14} {}\n\n", "version", "print the version");
+  for (const auto& command : kCommands) fmt::print("  {:<16} {}\n", command.name, command.about);
+  fmt::print("  {:<16} {}\n\n", "version", "print the version");
   fmt::print(
       "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
       "7 listener or TLS, 8 process protection, 9 database set back. See clavigerd(8); `clavigerd COMMAND "

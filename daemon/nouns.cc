@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "api/openapi/openapi.h"
-#include "crypto/jws.h"
 #include "daemon/version.h"
 
 namespace claviger::daemon {
@@ -35,13 +34,6 @@ api::OidcConfig OidcOf(const Config& config) {
 
 }  // namespace
 
-Result<PublishedKeys> ReadPublishedKeys(crypto::Keyring& keyring) {
-  TRY(const auto token_keys, keyring.PublicKeys(crypto::SigningKey::kToken));
-  TRY(auto token, api::MakeTokenKeyDocuments(token_keys));
-  TRY(const auto audit_keys, keyring.PublicKeys(crypto::SigningKey::kAudit));
-  return PublishedKeys{std::move(token), crypto::JwksJson(audit_keys)};
-}
-
 Result<std::unique_ptr<Nouns>> Nouns::Create(const NounParts& parts) {
   const Config& config = parts.config;
   std::unique_ptr<Nouns> nouns(new Nouns(parts));
@@ -60,6 +52,7 @@ Nouns::Nouns(const NounParts& parts)
       signup_(parts.config.signup),
       signup_by_mail_(parts.mail.enabled() && signup_ != Signup::kDirect),
       clock_(parts.clock),
+      token_keys_(parts.token_keys),
       health_(parts.keyring, parts.readiness, parts.export_lags, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.guesses, parts.clock,
@@ -96,11 +89,11 @@ Nouns::Nouns(const NounParts& parts)
       oidc_(OidcOf(parts.config), {parts.pool, parts.provider_keys, tokens_, finisher_, parts.mail,
                                    parts.audit, parts.clock, parts.random}) {}
 
-Rows Nouns::Routes(const PublishedKeys& keys) {
+Rows Nouns::Routes(const std::string& audit_keys) {
   Rows all;
   Add(all, api::HealthRoutes(health_));
   Add(all, api::OpenapiRoutes());
-  Add(all, api::AuthRoutes(*auth_, keys.token));
+  Add(all, api::AuthRoutes(*auth_, token_keys_));
   Add(all, api::SignupRoutes(signups_));
   Add(all, api::SignupPageRoutes(signup_pages_));
   Add(all, api::MfaRoutes(mfa_));
@@ -117,7 +110,7 @@ Rows Nouns::Routes(const PublishedKeys& keys) {
   Add(all, api::PolicyRoutes(policies_, clock_));
   Add(all, api::RotationRoutes(rotations_));
   Add(all, api::ShareRoutes({shares_, share_opener_, share_pages_}, clock_));
-  Add(all, api::AuditRoutes(trail_, keys.audit));
+  Add(all, api::AuditRoutes(trail_, audit_keys));
   Add(all, api::IpRuleRoutes(ip_rules_));
   if (signup_by_mail_) {
     SignupIn(all).handler = api::SignupByMail(signups_);

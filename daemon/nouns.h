@@ -11,6 +11,7 @@
 #include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
+#include "api/auth/token_keys.h"
 #include "api/device/device_pages.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
@@ -50,22 +51,16 @@ struct NounParts {
   api::Mail& mail;
   api::GuessBudgets& guesses;
   const api::Readiness& readiness;
+  const api::TokenKeys& token_keys;
   api::Health::ExportLags export_lags;
 };
-
-// The public keys that routes publish.
-struct PublishedKeys {
-  api::TokenKeyDocuments token;
-  std::string audit;  // JWKS
-};
-Result<PublishedKeys> ReadPublishedKeys(crypto::Keyring& keyring);
 
 class Nouns {
  public:
   // Fails if the memory for a password hash is not there.
   static Result<std::unique_ptr<Nouns>> Create(const NounParts& parts);
-  // The handlers refer to this object.
-  std::vector<api::Route> Routes(const PublishedKeys& keys);
+  // The handlers refer to this object. `audit_keys` is the JWKS that checkpoints are verified by.
+  std::vector<api::Route> Routes(const std::string& audit_keys);
 
  private:
   explicit Nouns(const NounParts& parts);
@@ -74,6 +69,7 @@ class Nouns {
   const Signup signup_;
   const bool signup_by_mail_;  // of everybody, or of the invited
   const Clock& clock_;
+  const api::TokenKeys& token_keys_;
   api::Health health_;
   const api::TokenIssuer tokens_;
   api::Mfa mfa_;

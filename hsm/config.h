@@ -21,6 +21,7 @@ struct HsmConfig {
   std::chrono::milliseconds operation_timeout{5000};  // a verb answers within this even if the module hangs
   std::chrono::milliseconds acquire_timeout{2000};    // wait for a free session
   std::chrono::milliseconds probe_interval{1000};
+  std::chrono::milliseconds key_settling{30'000};  // a new signing key is known for this long before it signs
   GcmIv gcm_iv = GcmIv::kCaller;
   // False only for modules that cannot store CKA_UNWRAP_TEMPLATE, CKA_ALLOWED_MECHANISMS and CKA_COPYABLE
   // with a token key: whoever has the PIN of such a token can unwrap vault keys readably. Used at init.

@@ -25,9 +25,11 @@ Connection::Connection(const std::shared_ptr<Module>& module, const HsmConfig& c
       token_(std::move(token)),
       anchor_(std::move(anchor)),
       owner_(std::move(owner)),
-      keys_(std::move(keys)),
-      keks_(owner_, keys_.roots, config.max_cached_keks, config.operation_timeout),
-      pool_(module_, token_.slot) {}
+      roots_(std::move(keys.roots)),
+      lookup_(keys.lookup),
+      keks_(owner_, roots_, config.max_cached_keks, config.operation_timeout),
+      pool_(module_, token_.slot),
+      signing_(std::make_shared<const SigningKeys>(std::move(keys.signing))) {}
 
 Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Module>& module,
                                                       const HsmConfig& config) {
@@ -43,7 +45,7 @@ Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Modu
       new Connection(module, config, std::move(token), std::move(anchor), std::move(owner), std::move(keys)));
   TRY(auto lease, connection->pool_.Acquire());
   TRY(auto self_test,
-      SelfTest::Prepare(*lease, connection->owner_, connection->keys_.roots.rbegin()->second, config.gcm_iv));
+      SelfTest::Prepare(*lease, connection->owner_, connection->roots_.rbegin()->second, config.gcm_iv));
   connection->self_test_.emplace(std::move(self_test));
   return connection;
 }
@@ -85,7 +87,7 @@ Outcome<T> Connection::WithKek(const crypto::WrappedKek& kek,
 
 Outcome<crypto::WrappedKek> Connection::GenerateKek(const crypto::KekIdentity& identity, const Iv& iv) {
   return InSession<crypto::WrappedKek>([&](Session& session) -> Outcome<crypto::WrappedKek> {
-    const auto& [root_version, root] = *keys_.roots.rbegin();
+    const auto& [root_version, root] = *roots_.rbegin();
     crypto::WrappedKek kek{identity, root_version, {}, {}};
     {
       TRY(auto wrappable, owner_->Generate());
@@ -132,16 +134,36 @@ Outcome<crypto::SealedDek> Connection::ResealDek(const crypto::Keyring::DekToRes
       });
 }
 
-Outcome<crypto::Signature> Connection::Sign(crypto::SigningKey which, ByteView message) {
+Outcome<crypto::Signature> Connection::Sign(const SigningKeyPair& key, ByteView message) {
   return InSession<crypto::Signature>([&](Session& session) -> Outcome<crypto::Signature> {
-    const SigningKeyPair& newest = Keys(which).front();
-    TRY(auto signature, SignMessage(session, newest, message));
-    return crypto::Signature{newest.published.kid, std::move(signature)};
+    TRY(auto signature, SignMessage(session, key, message));
+    return crypto::Signature{key.published.kid, std::move(signature)};
   });
 }
 
+Outcome<void> Connection::RefreshSigningKeys() {
+  return InSession<void>([&](Session& session) -> Outcome<void> {
+    auto found = FindSigningKeys(session);
+    if (!found) {
+      Failure failure = std::move(found).error();
+      // A key that was destroyed between being found and being read is no loss of ours.
+      if (HandleIsDead(failure)) failure.remedy = Remedy::kRetry;
+      return failure;
+    }
+    auto keys = std::make_shared<const SigningKeys>(std::move(found).value());
+    const std::lock_guard lock(mutex_);
+    signing_ = std::move(keys);
+    return Ok();
+  });
+}
+
+std::shared_ptr<const SigningKeys> Connection::signing_keys() const {
+  const std::lock_guard lock(mutex_);
+  return signing_;
+}
+
 Outcome<Bytes> Connection::Mac(ByteView message) {
-  return InSession<Bytes>([&](Session& session) { return HmacSha256(session, keys_.lookup, message); });
+  return InSession<Bytes>([&](Session& session) { return HmacSha256(session, lookup_, message); });
 }
 
 Outcome<void> Connection::Probe() {

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/secret_bytes.h"
@@ -34,16 +35,16 @@ class Connection {
                                                ByteView mask);
   Outcome<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed, ByteView aad);
   Outcome<crypto::SealedDek> ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv);
-  Outcome<crypto::Signature> Sign(crypto::SigningKey which, ByteView message);
+  Outcome<crypto::Signature> Sign(const SigningKeyPair& key, ByteView message);
   Outcome<Bytes> Mac(ByteView message);
 
   // Exercises the root key, and destroys what was forgotten.
   Outcome<void> Probe();
   void Forget(const OrgId& org, const VaultId& vault) { keks_.Forget(org, vault); }
 
-  const std::vector<SigningKeyPair>& Keys(crypto::SigningKey which) const {
-    return which == crypto::SigningKey::kToken ? keys_.token : keys_.audit;
-  }
+  // Looks for signing keys again; after a failure those known before stay.
+  Outcome<void> RefreshSigningKeys();
+  std::shared_ptr<const SigningKeys> signing_keys() const;
   const Token& token() const { return token_; }
   uint32_t sessions_total() const { return 2 + pool_.total(); }
   uint32_t sessions_in_use() const { return pool_.in_use(); }
@@ -67,10 +68,13 @@ class Connection {
   // Keeps the login: with the last session of a token goes the login and every session object. Never used.
   const Session anchor_;
   const std::shared_ptr<OwnerSession> owner_;
-  const KeySet keys_;
+  const std::map<uint32_t, CK_OBJECT_HANDLE> roots_;
+  const CK_OBJECT_HANDLE lookup_;
   KekCache keks_;
   SessionPool pool_;
   std::optional<SelfTest> self_test_;
+  mutable std::mutex mutex_;  // guards signing_
+  std::shared_ptr<const SigningKeys> signing_;
 };
 
 }  // namespace claviger::hsm

@@ -52,18 +52,20 @@ Outcome<crypto::PublicKey> ReadPublicKey(Session& session, CK_OBJECT_HANDLE obje
   return crypto::PublicKey{std::move(kid), algorithm, std::move(point)};
 }
 
-Outcome<std::vector<SigningKeyPair>> FindSigningKeys(Session& session, std::string_view role) {
+Outcome<std::vector<SigningKeyPair>> FindSigningRole(Session& session, std::string_view role) {
   TRY(auto private_keys, FindRole(session, CKO_PRIVATE_KEY, role));
+  // Second: a pair that is made meanwhile then shows as its public half, which is harmless.
   TRY(auto public_keys, FindRole(session, CKO_PUBLIC_KEY, role));
+  if (private_keys.empty()) return Missing(role);
   std::vector<SigningKeyPair> pairs;
-  for (auto it = private_keys.rbegin(); it != private_keys.rend(); ++it) {
-    const std::string kid = KeyLabel(role, it->first);
-    const auto other = public_keys.find(it->first);
-    if (other == public_keys.end()) {
-      return Refused(ErrorKind::kConflict, fmt::format("The token holds only half of the key pair {}", kid));
-    }
-    TRY(auto published, ReadPublicKey(session, other->second, kid));
-    pairs.push_back({std::move(published), it->second});
+  for (auto it = public_keys.rbegin(); it != public_keys.rend(); ++it) {
+    const auto other = private_keys.extract(it->first);
+    TRY(auto published, ReadPublicKey(session, it->second, KeyLabel(role, it->first)));
+    pairs.push_back({std::move(published), other ? other.mapped() : CK_INVALID_HANDLE});
+  }
+  if (!private_keys.empty()) {
+    const std::string kid = KeyLabel(role, private_keys.begin()->first);
+    return Refused(ErrorKind::kConflict, fmt::format("The token holds only half of the key pair {}", kid));
   }
   return pairs;
 }
@@ -73,17 +75,6 @@ Outcome<void> MakeSecretKey(Session& session, CK_MECHANISM_TYPE type, Template k
   CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
   return session.Call(&CK_FUNCTION_LIST::C_GenerateKey, "C_GenerateKey", &mechanism, key.data(), key.size(),
                       &handle);
-}
-
-Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config) {
-  CK_MECHANISM mechanism{config.es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
-  Template public_key = SigningPublicTemplate(label, config);
-  Template private_key = SigningPrivateTemplate(label, config);
-  CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
-  CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
-  return session.Call(&CK_FUNCTION_LIST::C_GenerateKeyPair, "C_GenerateKeyPair", &mechanism,
-                      public_key.data(), public_key.size(), private_key.data(), private_key.size(),
-                      &public_handle, &private_handle);
 }
 
 Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label,
@@ -103,10 +94,14 @@ Outcome<KeySet> FindKeys(Session& session) {
   TRY(auto lookups, FindRole(session, CKO_SECRET_KEY, kLookupRole));
   if (lookups.empty()) return Missing(kLookupRole);
   keys.lookup = lookups.rbegin()->second;
-  TRY(keys.token, FindSigningKeys(session, kTokenRole));
-  if (keys.token.empty()) return Missing(kTokenRole);
-  TRY(keys.audit, FindSigningKeys(session, kAuditRole));
-  if (keys.audit.empty()) return Missing(kAuditRole);
+  TRY(keys.signing, FindSigningKeys(session));
+  return keys;
+}
+
+Outcome<SigningKeys> FindSigningKeys(Session& session) {
+  SigningKeys keys;
+  TRY(keys.token, FindSigningRole(session, kTokenRole));
+  TRY(keys.audit, FindSigningRole(session, kAuditRole));
   return keys;
 }
 
@@ -134,6 +129,29 @@ Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config) {
     made.created.push_back(label);
   }
   return made;
+}
+
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config) {
+  CK_MECHANISM mechanism{config.es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
+  Template public_key = SigningPublicTemplate(label, config);
+  Template private_key = SigningPrivateTemplate(label, config);
+  CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
+  return session.Call(&CK_FUNCTION_LIST::C_GenerateKeyPair, "C_GenerateKeyPair", &mechanism,
+                      public_key.data(), public_key.size(), private_key.data(), private_key.size(),
+                      &public_handle, &private_handle);
+}
+
+Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label) {
+  Template match;
+  match.Number(CKA_CLASS, half == KeyHalf::kPrivate ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY)
+      .Bool(CKA_TOKEN, true)
+      .Text(CKA_LABEL, label);
+  TRY(const auto objects, FindObjects(session, std::move(match)));
+  for (const CK_OBJECT_HANDLE object : objects) {
+    TRYV(session.Call(&CK_FUNCTION_LIST::C_DestroyObject, "C_DestroyObject", object));
+  }
+  return Ok();
 }
 
 }  // namespace claviger::hsm

@@ -1,5 +1,5 @@
 #pragma once
-// The installation's keys on the token: found by label while connecting, made by `clavigerd init`.
+// The installation's keys on the token: found by label, made by `clavigerd init` and by rotations.
 
 #include <map>
 #include <string>
@@ -13,19 +13,27 @@ namespace claviger::hsm {
 
 struct SigningKeyPair {
   crypto::PublicKey published;
-  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
+  CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;  // of a key that was withdrawn, or is half made
+
+  bool CanSign() const { return private_key != CK_INVALID_HANDLE; }
+};
+
+// Newest first, at least one of each can sign.
+struct SigningKeys {
+  std::vector<SigningKeyPair> token;
+  std::vector<SigningKeyPair> audit;
 };
 
 // Handles are valid for one login.
 struct KeySet {
   std::map<uint32_t, CK_OBJECT_HANDLE> roots;  // by version; the last one wraps new KEKs
-  std::vector<SigningKeyPair> token;           // newest first, never empty
-  std::vector<SigningKeyPair> audit;
+  SigningKeys signing;
   CK_OBJECT_HANDLE lookup = CK_INVALID_HANDLE;  // the newest version
 };
 
-// Refuses a set that lacks a role, holds two keys of one name, or half a key pair.
+// Refuses a set that lacks a role, holds two keys of one name, or a private key without its public half.
 Outcome<KeySet> FindKeys(Session& session);
+Outcome<SigningKeys> FindSigningKeys(Session& session);
 
 // True if the token shows a public token-signing key of ours; needs no login.
 Outcome<bool> HoldsOurKeys(Session& session);
@@ -36,5 +44,10 @@ struct MadeKeys {
 };
 // Makes version 1 of each role that has no key yet. Needs a read-write session.
 Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config);
+
+// Of a signing key. Both need a read-write session.
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);
+enum class KeyHalf : uint8_t { kPrivate, kPublic };
+Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label);
 
 }  // namespace claviger::hsm

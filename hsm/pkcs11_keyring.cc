@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "crypto/random.h"
+#include "hsm/settling.h"
 #include "hsm/supervisor.h"
 
 namespace claviger::hsm {
@@ -74,6 +75,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
         module_(std::move(module)),
         random_(random),
         log_(log),
+        settling_(std::make_shared<Settling>(config.key_settling)),
         pool_({std::max(config.max_sessions, 2U), kMaxQueuedCalls}),
         supervisor_(config, module_, pool_, clock, random, log) {}
   ~Pkcs11Keyring() override;
@@ -91,6 +93,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
+  Status RefreshSigningKeys() override;
   Result<Bytes> Mac(ByteView message) override;
   crypto::KeyringHealth Health() const override { return supervisor_.Health(); }
 
@@ -124,6 +127,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   const std::shared_ptr<Module> module_;
   Random& random_;
   const Log& log_;
+  const std::shared_ptr<Settling> settling_;  // also of calls that are left behind
   CallPool pool_;
   Supervisor supervisor_;  // before the pool it uses goes
   std::atomic<size_t> series_length_{1};
@@ -330,16 +334,30 @@ void Pkcs11Keyring::ForgetKeks(const OrgId& org, const VaultId& vault) {
 Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView message) {
   if (message.size() > kMaxMessageBytes) return Internal("message too long to sign");
   auto input = std::make_shared<const Bytes>(message.begin(), message.end());
-  return Perform<crypto::Signature>(
-      [which, input](Connection& connection) { return connection.Sign(which, *input); });
+  return Perform<crypto::Signature>([which, input, settling = settling_](Connection& connection) {
+    const auto keys = settling->Arrange(which, *connection.signing_keys(), std::chrono::steady_clock::now());
+    return connection.Sign(keys.front(), *input);
+  });
 }
 
 Result<std::vector<crypto::PublicKey>> Pkcs11Keyring::PublicKeys(crypto::SigningKey which) {
   const auto connection = supervisor_.Current(Deadline());
   if (!connection) return ToError(connection.error());
   std::vector<crypto::PublicKey> published;
-  for (const SigningKeyPair& pair : connection.value()->Keys(which)) published.push_back(pair.published);
+  const auto keys = connection.value()->signing_keys();
+  for (SigningKeyPair& pair : settling_->Arrange(which, *keys, std::chrono::steady_clock::now())) {
+    published.push_back(std::move(pair.published));
+  }
   return published;
+}
+
+Status Pkcs11Keyring::RefreshSigningKeys() {
+  const auto refreshed = Perform<bool>([](Connection& connection) -> Outcome<bool> {
+    TRYV(connection.RefreshSigningKeys());
+    return true;
+  });
+  if (!refreshed) return refreshed.error();
+  return Ok();
 }
 
 Result<Bytes> Pkcs11Keyring::Mac(ByteView message) {

@@ -35,6 +35,7 @@
 #include "api/auth/auth_wire.h"
 #include "api/auth/login_finisher.h"
 #include "api/auth/token_issuer.h"
+#include "api/auth/token_keys.h"
 #include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
@@ -123,18 +124,11 @@ class Auth {
   const std::string dummy_hash_;
 };
 
-// The public keys of access tokens as the two routes that publish them answer.
-struct TokenKeyDocuments {
-  std::string newest;  // kid, alg, the raw key and its PEM
-  std::string jwks;
-};
-Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys);
-
 // A token or a challenge, as every login answers.
 http::Response LoginResponse(const LoginAnswer& answer);
 
 // signup, login, revokeToken, refreshToken, changePassword, getMe, updateMe, deleteMe, getJwtPublicKey and
-// the key set at two places. `auth` must outlive the table.
-std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents);
+// the key set at two places. `auth` and `keys` must outlive the table.
+std::vector<Route> AuthRoutes(Auth& auth, const TokenKeys& keys);
 
 }  // namespace claviger::api

@@ -66,14 +66,10 @@ Result<Response> DeleteMe(Auth& auth, Context& context) {
   return Response::NoContent();
 }
 
-Handler Constant(std::string document) {
-  return [document = std::move(document)](Context&) -> Result<Response> {
-    return Response::Json(200, document);
+Handler Published(const TokenKeys& keys, std::string TokenKeyDocuments::*document) {
+  return [&keys, document](Context&) -> Result<Response> {
+    return Response::Json(200, *keys.Documents().*document);
   };
-}
-
-const char* Algorithm(const crypto::PublicKey& key) {
-  return key.algorithm == crypto::SignatureAlgorithm::kEdDsa ? "EdDSA" : "ES256";
 }
 
 }  // namespace
@@ -85,19 +81,7 @@ Response LoginResponse(const LoginAnswer& answer) {
   return Response::Json(200, DumpJson(EncodeAccessToken(std::get<AccessToken>(answer))));
 }
 
-Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys) {
-  if (keys.empty()) return Internal("the keyring has no token signing key");
-  const crypto::PublicKey& newest = keys.front();
-  TRY(const auto pem, crypto::PublicKeyPem(newest));
-  const Json document = {{"kid", newest.kid},
-                         {"alg", Algorithm(newest)},
-                         {"public_key_base64", Base64Encode(newest.raw)},
-                         {"public_key_base64url", Base64UrlEncode(newest.raw)},
-                         {"public_key_pem", pem}};
-  return TokenKeyDocuments{DumpJson(document), crypto::JwksJson(keys)};
-}
-
-std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
+std::vector<Route> AuthRoutes(Auth& auth, const TokenKeys& keys) {
   const auto bind = [&auth](auto* step) {
     return [&auth, step](Context& context) { return step(auth, context); };
   };
@@ -166,19 +150,19 @@ std::vector<Route> AuthRoutes(Auth& auth, TokenKeyDocuments documents) {
        .operation_id = "getJwtPublicKey",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Constant(documents.newest)},
+       .handler = Published(keys, &TokenKeyDocuments::signing)},
       {.method = Method::kGet,
        .pattern = "/v1/.well-known/jwks.json",
        .operation_id = "getTokenKeySet",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Constant(documents.jwks)},
+       .handler = Published(keys, &TokenKeyDocuments::jwks)},
       {.method = Method::kGet,
        .pattern = "/.well-known/jwks.json",
        .operation_id = "getTokenKeySetAtRoot",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Constant(documents.jwks)},
+       .handler = Published(keys, &TokenKeyDocuments::jwks)},
   };
 }
 

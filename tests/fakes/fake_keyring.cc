@@ -204,6 +204,13 @@ Result<std::vector<PublicKey>> FakeKeyring::PublicKeys(SigningKey which) {
   return keys;
 }
 
+Status FakeKeyring::RefreshSigningKeys() {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  if (const auto made = std::exchange(unseen_, std::nullopt)) AddSigningKey(*made);
+  return Ok();
+}
+
 Result<Bytes> FakeKeyring::Mac(ByteView message) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
@@ -234,6 +241,11 @@ void FakeKeyring::SetUnavailable(bool unavailable) {
 void FakeKeyring::RotateSigningKey(SigningKey which) {
   const std::lock_guard lock(mutex_);
   AddSigningKey(which);
+}
+
+void FakeKeyring::RotateBeforeNextRefresh(SigningKey which) {
+  const std::lock_guard lock(mutex_);
+  unseen_ = which;
 }
 
 int FakeKeyring::Forgotten(const VaultId& vault) const {

@@ -29,13 +29,16 @@ class FakeKeyring final : public crypto::Keyring {
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
+  Status RefreshSigningKeys() override;
   Result<Bytes> Mac(ByteView message) override;
   crypto::KeyringHealth Health() const override;
 
   // While set, every verb answers kUnavailable, as with an HSM that is gone.
   void SetUnavailable(bool unavailable);
-  // Makes a newer key of that role; the older ones stay published.
+  // Makes a newer key of that role, which signs at once; the older ones stay published.
   void RotateSigningKey(crypto::SigningKey which);
+  // Makes one that shows after the next RefreshSigningKeys.
+  void RotateBeforeNextRefresh(crypto::SigningKey which);
   // The next Sign finds such a key made after the caller last looked at PublicKeys.
   void RotateBeforeNextSign() { rotate_before_sign_ = true; }
   // How often ForgetKeks was called for that vault.
@@ -54,6 +57,7 @@ class FakeKeyring final : public crypto::Keyring {
   SecretBytes lookup_;
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;
+  std::optional<crypto::SigningKey> unseen_;
   bool unavailable_ = false;
   std::atomic<bool> rotate_before_sign_ = false;
 };

@@ -84,6 +84,28 @@ TEST_CASE("A token of the key before a rotation still verifies; a new one names 
   CHECK_FALSE(stale.Verify(new_token, AfterIssue(0)));
 }
 
+TEST_CASE("A verifier whose keys are replaced accepts what they signed, and nothing of those that left") {
+  fakes::FakeKeyring keyring;
+  const std::string old_token = SignToken(keyring, kIssuer, SampleClaims()).value();
+  TokenVerifier verifier(kIssuer, keyring.PublicKeys(SigningKey::kToken).value());
+  keyring.RotateSigningKey(SigningKey::kToken);
+  const std::string new_token = SignToken(keyring, kIssuer, SampleClaims()).value();
+  const auto both = keyring.PublicKeys(SigningKey::kToken).value();
+  CHECK(verifier.Verify(new_token, AfterIssue(0)).error().kind == ErrorKind::kUnauthenticated);
+  verifier.Replace(both, AfterIssue(10));
+  CHECK(verifier.Verify(old_token, AfterIssue(0)));
+  CHECK(verifier.Verify(new_token, AfterIssue(11)));
+  verifier.Replace({both.front()}, AfterIssue(10));
+  CHECK(verifier.Verify(new_token, AfterIssue(11)));
+  CHECK(verifier.Verify(old_token, AfterIssue(10)).error().kind == ErrorKind::kUnauthenticated);
+  CHECK(verifier.Verify(old_token, AfterIssue(11)).error().kind == ErrorKind::kUnavailable);
+  // A known name with another key behind it is a forgery at any time.
+  PublicKey impostor = both.back();
+  impostor.kid = both.front().kid;
+  verifier.Replace({impostor}, AfterIssue(10));
+  CHECK(verifier.Verify(new_token, AfterIssue(11)).error().kind == ErrorKind::kUnauthenticated);
+}
+
 TEST_CASE("A key that rotates between naming and signing gives a token that names its signer") {
   fakes::FakeKeyring keyring;
   keyring.RotateBeforeNextSign();

@@ -1,0 +1,86 @@
+#include "hsm/key_ceremony.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "hsm/key_names.h"
+#include "hsm/key_set.h"
+#include "hsm/on_token.h"
+
+namespace claviger::hsm {
+
+namespace {
+
+using crypto::SigningKey;
+using Keys = std::vector<HeldKey>;
+
+std::string_view RoleOf(SigningKey which) { return which == SigningKey::kToken ? kTokenRole : kAuditRole; }
+
+Outcome<Keys> List(Session& session, SigningKey which) {
+  TRY(const auto found, FindSigningKeys(session));
+  Keys keys;
+  for (const SigningKeyPair& pair : which == SigningKey::kToken ? found.token : found.audit) {
+    keys.push_back({KeyVersion(RoleOf(which), pair.published.kid).value_or(0), pair.CanSign()});
+  }
+  return keys;
+}
+
+Status Change(const HsmConfig& config, SigningKey which,
+              std::function<Outcome<void>(Session&, const Keys&)> change) {
+  const auto changed =
+      OnToken<bool>(config, Want::kOurKeys, [which, change](Session& session) -> Outcome<bool> {
+        TRY(const auto keys, List(session, which));
+        TRYV(change(session, keys));
+        // A set that the daemons would refuse must be known now.
+        TRYV(FindKeys(session));
+        return true;
+      });
+  if (!changed) return changed.error();
+  return Ok();
+}
+
+bool Holds(const Keys& keys, const std::function<bool(const HeldKey&)>& fits) {
+  return std::any_of(keys.begin(), keys.end(), fits);
+}
+
+}  // namespace
+
+std::string SigningKeyName(SigningKey which, uint32_t version) { return KeyLabel(RoleOf(which), version); }
+
+Result<Keys> ListSigningKeys(const HsmConfig& config, SigningKey which) {
+  return OnToken<Keys>(config, Want::kOurKeys, [which](Session& session) { return List(session, which); });
+}
+
+Status MakeSigningKey(const HsmConfig& config, SigningKey which, uint32_t version) {
+  const std::string name = SigningKeyName(which, version);
+  return Change(config, which, [config, version, name](Session& session, const Keys& keys) -> Outcome<void> {
+    if (Holds(keys, [&](const HeldKey& key) { return key.version >= version; })) {
+      return Refused(ErrorKind::kConflict, name + " was made by somebody else");
+    }
+    return MakeKeyPair(session, name, config);
+  });
+}
+
+Status WithdrawSigningKey(const HsmConfig& config, SigningKey which, uint32_t version) {
+  const std::string name = SigningKeyName(which, version);
+  return Change(config, which, [version, name](Session& session, const Keys& keys) -> Outcome<void> {
+    if (!Holds(keys, [&](const HeldKey& key) { return key.version == version && key.can_sign; })) return Ok();
+    if (!Holds(keys, [&](const HeldKey& key) { return key.version > version && key.can_sign; })) {
+      return Refused(ErrorKind::kConflict, "No key newer than " + name + " can sign");
+    }
+    return DestroyKey(session, KeyHalf::kPrivate, name);
+  });
+}
+
+Status RemoveSigningKey(const HsmConfig& config, SigningKey which, uint32_t version) {
+  const std::string name = SigningKeyName(which, version);
+  return Change(config, which, [version, name](Session& session, const Keys& keys) -> Outcome<void> {
+    const auto key =
+        std::find_if(keys.begin(), keys.end(), [&](const HeldKey& each) { return each.version == version; });
+    if (key == keys.end()) return Ok();
+    if (key->can_sign) return Refused(ErrorKind::kConflict, name + " can still sign");
+    return DestroyKey(session, KeyHalf::kPublic, name);
+  });
+}
+
+}  // namespace claviger::hsm

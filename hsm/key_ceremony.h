@@ -1,0 +1,34 @@
+#pragma once
+// What operators do to the signing keys of a running installation. Daemons hold read-only sessions and only
+// look. Each call starts the module, logs in, does one thing and leaves, within two minutes. Whoever makes
+// keys sees to it that nobody else does at the same time.
+
+#include <string>
+#include <vector>
+
+#include "crypto/keyring.h"
+#include "hsm/config.h"
+
+namespace claviger::hsm {
+
+struct HeldKey {
+  uint32_t version = 0;
+  bool can_sign = false;  // else its public half alone is there
+};
+// Newest first; at least one can sign.
+Result<std::vector<HeldKey>> ListSigningKeys(const HsmConfig& config, crypto::SigningKey which);
+
+// "claviger-token-v2": also the key's kid.
+std::string SigningKeyName(crypto::SigningKey which, uint32_t version);
+
+// kConflict if that version or a newer one is there.
+Status MakeSigningKey(const HsmConfig& config, crypto::SigningKey which, uint32_t version);
+
+// From then on the key signs nothing, and what it signed can still be verified. kConflict if no newer one can
+// sign.
+Status WithdrawSigningKey(const HsmConfig& config, crypto::SigningKey which, uint32_t version);
+// Nothing it signed can be verified any more. kConflict if it was not withdrawn.
+Status RemoveSigningKey(const HsmConfig& config, crypto::SigningKey which, uint32_t version);
+// Both succeed where it was done before.
+
+}  // namespace claviger::hsm
