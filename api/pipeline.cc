@@ -60,6 +60,12 @@ void WipeBody(std::string& body) {
   body.clear();
 }
 
+// Headers carry credentials and keys.
+void WipeRequest(http::Request& request) {
+  WipeBody(request.body);
+  for (auto& [name, value] : request.headers) Wipe(value.data(), value.size());
+}
+
 }  // namespace
 
 // A request on its way through a batch.
@@ -186,7 +192,7 @@ void Pipeline::Run(Job& job) {
 
 void Pipeline::Deliver(Job& job, const AuditDraft& draft, http::Response response) {
   const Route& route = *job.match.route;
-  WipeBody(job.request.body);
+  WipeRequest(job.request);
   if (draft.committed() || route.action.empty()) return job.responder.Send(std::move(response));
 
   auto record = audit_.Finish(draft, draft.refused() ? "denied" : OutcomeOf(route, response.status));

@@ -108,12 +108,13 @@ TEST_CASE_FIXTURE(PipelineBatchFixture, "values of a batch whose records cannot 
 }
 
 TEST_CASE_FIXTURE(PipelineBatchFixture,
-                  "bodies of a batch are wiped before the answer leaves, and values that may not") {
+                  "requests of a batch are wiped before the answer leaves, and values that may not") {
   const std::string caller(100, 'c');
-  std::vector<std::string_view> bodies;
+  std::vector<std::string_view> bodies, credentials;
   Open({BatchedBut([&](std::span<Context> contexts, std::vector<BatchAnswer>& answers) {
     for (size_t i = 0; i < contexts.size(); ++i) {
       bodies.emplace_back(contexts[i].request.body);
+      credentials.push_back(*contexts[i].request.Header("authorization"));
       answers[i] = Response::Json(200, std::string(100, 'v'));
       bodies.emplace_back(answers[i]->value().body);
     }
@@ -123,15 +124,16 @@ TEST_CASE_FIXTURE(PipelineBatchFixture,
   };
   audit.fails = true;
   const auto asked = AskForAll({caller, caller});
-  std::vector<std::pair<bool, bool>> seen(2);
+  std::vector<std::array<bool, 3>> seen(2);
   for (size_t i = 0; i < 2; ++i) {
-    asked[i].answer->before_send = [&, i] { seen[i] = {wiped(bodies[2 * i]), wiped(bodies[2 * i + 1])}; };
+    asked[i].answer->before_send = [&, i] {
+      seen[i] = {wiped(bodies[2 * i]), wiped(bodies[2 * i + 1]), wiped(credentials[i])};
+    };
   }
   Release();
   for (size_t i = 0; i < 2; ++i) {
     CHECK(asked[i].answer->Get().status == 503);
-    CHECK(seen[i].first);
-    CHECK(seen[i].second);
+    for (const bool was_wiped : seen[i]) CHECK(was_wiped);
   }
 }
 
