@@ -2,6 +2,7 @@
 
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "crypto/openssl_ptr.h"
@@ -27,6 +28,13 @@ Digest HmacSha256(ByteView key, ByteView message) {
     std::abort();  // as above
   }
   return out;
+}
+
+std::optional<Digest> ToDigest(ByteView bytes) {
+  Digest digest;
+  if (bytes.size() != digest.size()) return std::nullopt;
+  std::copy(bytes.begin(), bytes.end(), digest.begin());
+  return digest;
 }
 
 }  // namespace claviger::crypto

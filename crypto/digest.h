@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <optional>
 
 #include "base/bytes.h"
 
@@ -10,5 +11,7 @@ using Digest = std::array<uint8_t, 32>;
 Digest Sha256(ByteView bytes);
 // RFC 2104 with SHA-256.
 Digest HmacSha256(ByteView key, ByteView message);
+// 32 bytes as they are; nullopt for any other number.
+std::optional<Digest> ToDigest(ByteView bytes);
 
 }  // namespace claviger::crypto

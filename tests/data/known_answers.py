@@ -118,6 +118,14 @@ def secret_answers():
     yield "ciphertext", gcm(dek, FakeRandom(2).take(12), secret_aad, b"correct horse")
 
 
+# --- customer-managed key --------------------------------------------------------------------------------------
+def cmek_answers():
+    key = FakeRandom(4).take(32)
+    yield "cmek_key", base64.b64encode(key)
+    yield "cmek_fingerprint", hashlib.sha256(key).hexdigest().encode()
+    yield "cmek_blob", base64.b64encode(b"\x01" + gcm(key, FakeRandom(5).take(12), None, b"correct horse"))
+
+
 # --- token -----------------------------------------------------------------------------------------------------
 def token_answers():
     header = compact({"alg": "EdDSA", "typ": "JWT", "kid": "claviger-token-v1"}).encode()
@@ -280,7 +288,7 @@ def text_of(lines):
 
 
 def all_answers():
-    for answers in (secret_answers, token_answers, password_answers, share_answers, audit_answers):
+    for answers in (secret_answers, cmek_answers, token_answers, password_answers, share_answers, audit_answers):
         yield from answers()
 
 
