@@ -6,6 +6,7 @@
 #include "api/access/change_feed.h"
 #include "api/agents/enroller.h"
 #include "api/audit/linker.h"
+#include "api/cmek/cmek_runner.h"
 #include "api/mail/mail.h"
 #include "api/mail/mail_sender.h"
 #include "api/oidc/https_get.h"
@@ -129,6 +130,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker({pool, *keyring, watch, clock, log});
   api::RotationRunner rotations(config.rotation, {pool, *keyring, audit, clock, random, log});
+  api::CmekRunner cmek_runner({config.cmek_rotations, config.rotation.secrets_per_second},
+                              {pool, *keyring, audit, clock, random, log});
   api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
@@ -149,8 +152,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, policy_book, provider_keys, audit, mail, guesses, readiness, token_keys,
-                           [&exports] { return exports->Lags(); }})));
+                           ip_gate, policy_book, provider_keys, cmek_runner, audit, mail, guesses, readiness,
+                           token_keys, [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
   api::Pipeline pipeline(api::Router(nouns->Routes(crypto::JwksJson(audit_keys))), authenticator, ip_gate,
@@ -173,6 +176,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   linker.Start();
   exports->Start();
   rotations.Start();
+  cmek_runner.Start();
   if (mail_sender) mail_sender->Start();
   if (enroller) enroller->Start();
   readiness.Start();

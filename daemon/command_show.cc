@@ -71,15 +71,16 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::PolicyBook policy_book(pool, clock);
   api::ProviderKeys provider_keys("", {}, clock, log);
   api::AuditLog audit(pool, clock, random, log, 1);
+  api::CmekRunner cmek_runner({}, {pool, keyring, audit, clock, random, log});
   api::Mail mail({}, {keyring, system_kek, clock, random});
   api::RefusalDigest refusals(clock);
   api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
   const api::RollbackWatch watch({}, clock, log);
   const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
-  TRY(const auto nouns,
-      Stage(ExitCode::kInternal, Nouns::Create({config, clock, random, keyring, system_kek, password_rules,
-                                                pool, authenticator, ip_gate, policy_book, provider_keys,
-                                                audit, mail, guesses, readiness, token_keys, nullptr})));
+  TRY(const auto nouns, Stage(ExitCode::kInternal,
+                              Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool,
+                                             authenticator, ip_gate, policy_book, provider_keys, cmek_runner,
+                                             audit, mail, guesses, readiness, token_keys, nullptr})));
   const auto routes = nouns->Routes("");
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -15,6 +15,7 @@
 #include "api/limits/traffic_shaper.h"
 #include "api/mail/smtp.h"
 #include "api/rotations/rotation_runner.h"
+#include "api/secrets/secrets.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "crypto/password.h"
@@ -107,6 +108,11 @@ struct Config {
 
   // Rotation of keys by this node: at most 1000 data keys per second, and none begins by itself.
   api::RotationConfig rotation{.secrets_per_second = 1000, .vault_days = 0};
+
+  // Values in the form of a blob only where clients are to seal them. Default: true.
+  api::SecretsConfig secrets{.check_cmek_form = true};
+  // Rotations of customer-managed keys at once on this node. Default: 2. Their pace is that of `rotation`.
+  uint32_t cmek_rotations = 2;
 
   // Threads that run handlers. Default: 16.
   uint32_t workers = 16;

@@ -230,6 +230,14 @@ std::vector<ConfigKey> RotationKeys() {
   };
 }
 
+std::vector<ConfigKey> CmekKeys() {
+  return {
+      Value("cmek.check_form", "refuse values that clients were to seal and did not",
+            FIELD(secrets.check_cmek_form)),
+      Number("cmek.rotations", "rotations of customer-managed keys at once", 1, 64, FIELD(cmek_rotations)),
+  };
+}
+
 std::vector<ConfigKey> LimitKeys() {
   return {
       Number("limits.requests_per_second", "requests of one client address; 0: no limit", 0, 1000000,
@@ -267,7 +275,7 @@ std::vector<ConfigKey> LimitKeys() {
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
   for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(),
-                       RequestKeys(), AuditKeys(), RotationKeys(), LimitKeys()}) {
+                       RequestKeys(), AuditKeys(), RotationKeys(), CmekKeys(), LimitKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

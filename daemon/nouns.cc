@@ -74,7 +74,9 @@ Nouns::Nouns(const NounParts& parts)
                parts.random}),
       page_sessions_(parts.pool, parts.keyring, parts.clock, parts.random),
       vaults_(parts.pool, parts.keyring, parts.audit, parts.clock, parts.random),
-      secrets_(parts.pool, parts.keyring, parts.policy_book, parts.audit, parts.clock, parts.random),
+      secrets_(parts.pool, parts.keyring, parts.policy_book, parts.audit, parts.clock, parts.random,
+               parts.config.secrets),
+      cmek_(parts.pool, parts.cmek_runner, parts.audit, parts.clock, parts.random),
       policies_(parts.pool, parts.policy_book, parts.audit, parts.clock, parts.random),
       rotations_(parts.pool, parts.audit, parts.clock, parts.random),
       share_finder_(parts.pool, parts.keyring, parts.guesses),
@@ -107,6 +109,7 @@ Rows Nouns::Routes(const std::string& audit_keys) {
   Add(all, api::OidcRoutes(oidc_));
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
+  Add(all, api::CmekRoutes(cmek_));
   Add(all, api::PolicyRoutes(policies_, clock_));
   Add(all, api::RotationRoutes(rotations_));
   Add(all, api::ShareRoutes({shares_, share_opener_, share_pages_}, clock_));

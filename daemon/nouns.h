@@ -12,6 +12,7 @@
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
 #include "api/auth/token_keys.h"
+#include "api/cmek/cmek.h"
 #include "api/device/device_pages.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
@@ -47,6 +48,7 @@ struct NounParts {
   api::IpGate& ip_gate;
   api::PolicyBook& policy_book;
   api::ProviderKeys& provider_keys;
+  api::CmekRunner& cmek_runner;
   api::AuditLog& audit;
   api::Mail& mail;
   api::GuessBudgets& guesses;
@@ -86,6 +88,7 @@ class Nouns {
   std::unique_ptr<api::DevicePages> device_pages_;
   api::Vaults vaults_;
   api::Secrets secrets_;
+  api::Cmek cmek_;
   api::Policies policies_;
   api::Rotations rotations_;
   api::ShareFinder share_finder_;

@@ -12,6 +12,7 @@ using schema::Statement;
 // A node says so again with each step, and a step takes no longer than some limits of the HSM's and the
 // database's.
 #define LEASE "now() + interval '30 seconds'"
+#define WHERE_VAULT_KEY "WHERE org_id = $1 AND id = $2 AND kind = 'vault'"
 #define WHERE_CLAIMED "WHERE org_id = $1 AND id = $2 AND fence = $3 AND state = 'running'"
 
 constexpr Statement kInsert{
@@ -21,22 +22,21 @@ constexpr Statement kInsert{
 
 constexpr Statement kPrune{
     "rotations_prune",
-    "DELETE FROM rotations WHERE org_id = $1 AND vault_id = $2 AND state = 'done' AND id NOT IN "
-    "(SELECT id FROM rotations WHERE org_id = $1 AND vault_id = $2 AND state = 'done' "
-    "ORDER BY id DESC LIMIT $3)"};
+    "DELETE FROM rotations WHERE org_id = $1 AND vault_id = $2 AND kind = 'vault' AND state = 'done' "
+    "AND id NOT IN (SELECT id FROM rotations WHERE org_id = $1 AND vault_id = $2 AND kind = 'vault' "
+    "AND state = 'done' ORDER BY id DESC LIMIT $3)"};
 
-constexpr Statement kFind{"rotations_find", "SELECT " COLUMNS " FROM rotations WHERE org_id = $1 AND id = $2",
-                          true};
+constexpr Statement kFind{"rotations_find", "SELECT " COLUMNS " FROM rotations " WHERE_VAULT_KEY, true};
 
 // Ids are UUIDv7: their order is the order of creation.
 constexpr Statement kList{"rotations_list",
                           "SELECT " COLUMNS
-                          " FROM rotations WHERE org_id = $1 AND ($2::uuid IS NULL OR id > $2) "
-                          "ORDER BY id LIMIT $3",
+                          " FROM rotations WHERE org_id = $1 AND kind = 'vault' "
+                          "AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3",
                           true};
 
-constexpr Statement kLock{
-    "rotations_lock", "SELECT " COLUMNS " FROM rotations WHERE org_id = $1 AND id = $2 FOR NO KEY UPDATE"};
+constexpr Statement kLock{"rotations_lock",
+                          "SELECT " COLUMNS " FROM rotations " WHERE_VAULT_KEY " FOR NO KEY UPDATE"};
 
 constexpr Statement kSetState{
     "rotations_set_state",
@@ -47,8 +47,8 @@ constexpr Statement kTakeNext{
     "rotations_take_next",
     "UPDATE rotations SET state = 'running', fence = fence + 1, lease_owner = $1, lease_until = " LEASE
     ", started_at = coalesce(started_at, $2), updated_at = $2 WHERE (org_id, id) = "
-    "(SELECT org_id, id FROM rotations WHERE state = 'pending' OR (state = 'running' AND "
-    "(lease_until <= now() OR lease_owner = $1)) ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) "
+    "(SELECT org_id, id FROM rotations WHERE kind = 'vault' AND (state = 'pending' OR (state = 'running' AND "
+    "(lease_until <= now() OR lease_owner = $1))) ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) "
     "RETURNING " COLUMNS ", fence"};
 
 constexpr Statement kBegin{
@@ -77,10 +77,11 @@ constexpr Statement kFindDue{
     "SELECT v.org_id, v.id FROM vaults v JOIN vault_keks k "
     "ON k.org_id = v.org_id AND k.vault_id = v.id AND k.version = v.kek_version WHERE k.created_at < $1 "
     "AND NOT EXISTS (SELECT FROM rotations r WHERE r.org_id = v.org_id AND r.vault_id = v.id "
-    "AND r.state <> 'done') ORDER BY k.created_at LIMIT $2",
+    "AND r.state <> 'done' AND NOT (r.kind = 'cmek' AND r.state = 'failed')) ORDER BY k.created_at LIMIT $2",
     true};
 
 #undef WHERE_CLAIMED
+#undef WHERE_VAULT_KEY
 #undef LEASE
 #undef COLUMNS
 constexpr int kFence = 13;  // behind the columns

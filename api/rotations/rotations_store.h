@@ -1,6 +1,7 @@
 #pragma once
-// Every SQL statement on `rotations`. Times of leases are the database's own, so that nodes need not agree on
-// the hour.
+// Every SQL statement on `rotations` of the kind "vault", and what holds a claim on one of either kind; for
+// those of customer-managed keys see also api/cmek/cmek_store.h. Times of leases are the database's own, so
+// that nodes need not agree on the hour.
 
 #include <optional>
 #include <vector>

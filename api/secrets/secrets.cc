@@ -6,6 +6,7 @@
 
 #include "api/vaults/vaults.h"
 #include "api/vaults/vaults_store.h"
+#include "crypto/cmek.h"
 #include "crypto/envelope.h"
 
 namespace claviger::api {
@@ -49,7 +50,8 @@ secrets_store::NewVersion PlanVersion(const secrets_store::WriteBase& base, std:
   } else {
     identity.secret = SecretId{NewUuidV7(clock, random)};
   }
-  return {identity, request.type.value_or(type), request, principal.type, principal.id, clock.Now(), {}};
+  return {identity, request.type.value_or(type), request, principal.type, principal.id, clock.Now(), {},
+          base.cmek};
 }
 
 // An agent for which transactions are signed gets no key to sign others with.
@@ -67,8 +69,14 @@ SecretMetadata About(const secrets_store::NewVersion& version, std::string_view 
 }  // namespace
 
 Secrets::Secrets(schema::Pool& pool, crypto::Keyring& keyring, PolicyBook& book, const AuditLog& audit,
-                 const Clock& clock, Random& random)
-    : pool_(pool), keyring_(keyring), book_(book), audit_(audit), clock_(clock), random_(random) {}
+                 const Clock& clock, Random& random, SecretsConfig config)
+    : pool_(pool),
+      keyring_(keyring),
+      book_(book),
+      audit_(audit),
+      clock_(clock),
+      random_(random),
+      config_(config) {}
 
 // A version on its way into the database.
 struct Secrets::Planned {
@@ -109,10 +117,13 @@ Result<SecretMetadata> Secrets::PutOnce(const Write& write) {
   TRY(version.sealed,
       crypto::SealSecret(keyring_, random_, plan.kek, version.identity, write.request.value.View()));
 
+  std::vector<schema::Connection::Call> calls;
+  if (version.cmek) calls.push_back(secrets_store::KeepCmek(plan.grant, *version.cmek));
+  calls.push_back(secrets_store::Claim(plan.grant, version, write.path));
+  calls.push_back(secrets_store::InsertVersion(plan.grant, version));
+  calls.push_back(audit_.InsertCall(plan.Record(audit_)));
   TRY(auto lease, pool_.Acquire());
-  TRYV(lease->RunTogether({secrets_store::Claim(plan.grant, version, write.path),
-                           secrets_store::InsertVersion(plan.grant, version),
-                           audit_.InsertCall(plan.Record(audit_))}));
+  TRYV(lease->RunTogether(calls));
   write.audit.MarkCommitted();
   return About(version, write.path);
 }
@@ -122,6 +133,10 @@ Result<Secrets::Planned> Secrets::Plan(const Write& write, const secrets_store::
   TRY(const auto grant, Noted(write.audit, Authorize(AskerOf(write.caller), Permission::kWrite, base.vault,
                                                      policies, write.path)));
   if (!base.kek) return IntegrityFailure("newest KEK of a vault is missing");
+  if (base.cmek && config_.check_cmek_form && !crypto::IsCmekBlob(write.request.value.Text())) {
+    return Invalid(
+        "This vault is under a customer-managed key: value must be base64 of a blob that was sealed with it");
+  }
   return Planned{&write, grant, *base.kek,
                  PlanVersion(base, write.path, write.caller.principal, write.request, clock_, random_)};
 }
@@ -166,7 +181,7 @@ std::vector<Secrets::Planned> Secrets::PlanTogether(const std::vector<Write>& wr
   for (size_t i = 0; i < writes.size(); ++i) {
     if (!IsSecretPath(writes[i].path) || writes[i].request.value.size() > kShortValue) continue;
     const auto& base = bases.value()[i];
-    if (!base) continue;
+    if (!base || base->cmek) continue;
     const auto policies = book_.Recall(writes[i].caller.principal, base->vault);
     if (!policies) continue;
     auto plan = Plan(writes[i], *base, policies->get());
@@ -215,6 +230,7 @@ struct Secrets::Readable {
   crypto::SecretIdentity identity;
   SecretMetadata about;
   std::string created_by;
+  bool cmek_encrypted;
   bool limited;
   secrets_store::FoundSecret::Sealed sealed;
 };
@@ -235,8 +251,9 @@ Result<Secrets::Readable> Secrets::Admit(const Read& read, const secrets_store::
   if (found.used_up()) return UsedUp();
 
   TRY(auto sealed, found.Unlock(grant));
-  return Readable{grant,           std::move(identity), std::move(about), found.created_by(),
-                  found.limited(), std::move(sealed)};
+  return Readable{
+      grant,           std::move(identity), std::move(about), found.created_by(), found.cmek_encrypted(),
+      found.limited(), std::move(sealed)};
 }
 
 Result<std::vector<std::optional<secrets_store::FoundSecret>>> Secrets::Find(
@@ -262,7 +279,8 @@ Result<Secret> Secrets::Open(const Read& read, Readable readable, const Within& 
     TRYV(CheckSecretMetadata(readable.about));  // a read that cannot be answered must not be counted
     TRYV(Commit(read, readable, within));
   }
-  return Secret{std::move(readable.about), std::move(readable.created_by), std::move(value)};
+  return Secret{std::move(readable.about), std::move(readable.created_by), std::move(value),
+                readable.cmek_encrypted};
 }
 
 Result<Secret> Secrets::Get(const Read& read) {
@@ -313,8 +331,9 @@ std::vector<std::optional<Secret>> Secrets::GetTogether(const std::vector<Read>&
   auto values = crypto::OpenSecrets(keyring_, to_open);
   for (size_t n = 0; n < opening.size(); ++n) {
     if (!values[n]) continue;
-    auto& [grant, identity, about, created_by, limited, sealed] = *readable[opening[n]];
-    secrets[opening[n]] = Secret{std::move(about), std::move(created_by), *std::move(values[n])};
+    auto& [grant, identity, about, created_by, cmek_encrypted, limited, sealed] = *readable[opening[n]];
+    secrets[opening[n]] =
+        Secret{std::move(about), std::move(created_by), *std::move(values[n]), cmek_encrypted};
   }
   return secrets;
 }

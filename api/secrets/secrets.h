@@ -32,10 +32,15 @@
 
 namespace claviger::api {
 
+struct SecretsConfig {
+  // Refuse what is not in the form of a blob (crypto/cmek.h) where clients are to seal values themselves.
+  bool check_cmek_form = true;
+};
+
 class Secrets {
  public:
   Secrets(schema::Pool& pool, crypto::Keyring& keyring, PolicyBook& book, const AuditLog& audit,
-          const Clock& clock, Random& random);
+          const Clock& clock, Random& random, SecretsConfig config = {});
 
   // Who asks, and from where.
   struct Caller {
@@ -56,11 +61,12 @@ class Secrets {
     AuditDraft& audit;
   };
 
-  // kInvalid for a path that breaks the rule, kConflict if others keep writing the same path.
+  // kInvalid for a path that breaks the rule, or a value that is not sealed as the vault wants it; kConflict
+  // if others keep writing the same path.
   Result<SecretMetadata> Put(const Write& write);
   // Many at once, in one transaction. An answer is empty where nothing was written for want of what Put can
-  // do: make a new path, go on after another write of the same path, seal a long value, load policies, tell
-  // what is wrong.
+  // do: make a new path, go on after another write of the same path, seal a long value, load policies, hold
+  // a customer-managed key, tell what is wrong.
   std::vector<std::optional<Result<SecretMetadata>>> PutTogether(const std::vector<Write>& writes);
 
   // kNotFound if never written, kGone if deleted, expired or used up, kIntegrity if what is stored was not
@@ -135,6 +141,7 @@ class Secrets {
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;
+  const SecretsConfig config_;
 };
 
 // putSecret, getSecret, deleteSecret, listSecrets, rotateSecret. `secrets` must outlive the table.

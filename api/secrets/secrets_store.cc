@@ -33,7 +33,7 @@ constexpr Statement kFindForRead{
     "r.type, r.metadata, r.created_at, r.expires_at, r.max_access_count, r.access_count, "
     "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, "
     "CASE WHEN octet_length(r.ciphertext) <= $4 THEN r.ciphertext END, "
-    "k.root_version, k.blob, k.check_record, r.first_kek_version "
+    "k.root_version, k.blob, k.check_record, r.first_kek_version, r.cmek_fingerprint IS NOT NULL "
     "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
     "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
     "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
@@ -60,7 +60,8 @@ enum ReadColumn {
   kRootVersion,
   kKekBlob,
   kKekCheck,
-  kFirstKekVersion
+  kFirstKekVersion,
+  kCmekEncrypted
 };
 
 constexpr Statement kCountAccess{"secrets_count_access",
@@ -71,7 +72,7 @@ constexpr Statement kCountAccess{"secrets_count_access",
 constexpr Statement kFindForWrite{
     "secrets_find_for_write",
     "SELECT q.place, v.created_by_type, v.created_by, k.version, k.root_version, k.blob, k.check_record, "
-    "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END "
+    "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END, v.cmek_fingerprint "
     "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
     "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
     "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
@@ -87,7 +88,8 @@ enum WriteColumn {
   kBaseKekCheck,
   kBaseId,
   kBaseVersion,
-  kBaseType
+  kBaseType,
+  kBaseCmek
 };
 
 // A second first write of the path breaks the unique key.
@@ -103,8 +105,10 @@ constexpr Statement kClaimNext{"secrets_claim_next",
 constexpr Statement kInsertVersion{
     "secret_versions_insert",
     "INSERT INTO secret_versions (org_id, vault_id, secret_id, version, type, metadata, expires_at, "
-    "max_access_count, created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"};
+    "max_access_count, created_by_type, created_by, created_at, kek_version, sealed_dek, ciphertext, "
+    "cmek_fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"};
+
+constexpr Statement kKeepCmek{"secrets_keep_cmek", "SELECT keep_cmek_key($1, $2, $3)"};
 
 // The claims and versions of many secrets. One whose place another write has taken, or is taking, is left
 // out: nobody waits for a row here, so neither does a whole batch, and no two batches wait for each other. An
@@ -154,6 +158,48 @@ constexpr Statement kCountOutdated{
     "SELECT count(*) FROM secret_versions WHERE org_id = $1 AND vault_id = $2 AND kek_version < $3", true};
 
 constexpr Statement kReseal{"secrets_reseal", "SELECT reseal_versions($1, $2, $3, $4, $5, $6, $7)"};
+
+// Sizes are known without looking at values, so the sum tells how much has been before more is fetched. The
+// order by fingerprint leaves the planner only the index that has it.
+constexpr Statement kFindUnderCmek{
+    "secrets_find_under_cmek",
+    "SELECT r.secret_id, r.version, s.path, s.version = r.version AND s.deleted_at IS NULL, r.kek_version, "
+    "r.first_kek_version, r.sealed_dek, r.ciphertext, k.root_version, k.blob, k.check_record "
+    "FROM (SELECT *, sum(octet_length(ciphertext)) OVER (ORDER BY secret_id, version) AS bytes, "
+    "row_number() OVER (ORDER BY secret_id, version) AS place FROM "
+    "(SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 AND cmek_fingerprint BETWEEN $3 AND $3 "
+    "AND (secret_id, version) > ($4, $5) ORDER BY cmek_fingerprint, secret_id, version LIMIT $6) p) r "
+    "LEFT JOIN LATERAL (SELECT path, version, deleted_at FROM secrets WHERE org_id = $1 AND id = r.secret_id "
+    "LIMIT 1) s ON true "
+    "LEFT JOIN LATERAL " KEK("$1", "$2", "r.kek_version") " ON true "
+    "WHERE r.bytes <= $7 OR r.place = 1 ORDER BY r.secret_id, r.version",
+    true};
+enum CmekColumn {
+  kCmekSecret,
+  kCmekVersion,
+  kCmekPath,
+  kCmekReadable,
+  kCmekKekVersion,
+  kCmekFirstKekVersion,
+  kCmekDek,
+  kCmekCiphertext,
+  kCmekRootVersion,
+  kCmekKekBlob,
+  kCmekKekCheck
+};
+
+constexpr Statement kCountCmek{
+    "secrets_count_cmek",
+    "SELECT (SELECT count(*) FROM secret_versions WHERE org_id = $1 AND vault_id = $2 "
+    "AND cmek_fingerprint = $3), "
+    "count(*) FILTER (WHERE r.cmek_fingerprint = $3), count(*) FILTER (WHERE r.cmek_fingerprint <> $3) "
+    "FROM secret_versions r JOIN secrets s ON s.org_id = r.org_id AND s.id = r.secret_id "
+    "AND s.version = r.version WHERE r.org_id = $1 AND r.vault_id = $2 AND r.cmek_fingerprint IS NOT NULL "
+    "AND r.cmek_fingerprint <> $4 AND s.deleted_at IS NULL",
+    true};
+
+constexpr Statement kExchangeCmek{"secrets_exchange_cmek",
+                                  "SELECT exchange_cmek_key($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
 
 constexpr Statement kSoftDelete{
     "secrets_soft_delete",
@@ -270,6 +316,8 @@ std::string FoundSecret::created_by() const {
   return std::string(rows_->Text(row_, kByType)) + ":" + FormatUuid(rows_->UuidAt(row_, kBy));
 }
 
+bool FoundSecret::cmek_encrypted() const { return rows_->Bool(row_, kCmekEncrypted); }
+
 bool FoundSecret::limited() const { return rows_->Int4(row_, kMaxAccessCount) > 0; }
 
 bool FoundSecret::used_up() const {
@@ -317,6 +365,7 @@ Result<std::vector<std::optional<WriteBase>>> FindForWrite(Connection& connectio
     WriteBase& base = bases[index].emplace();
     base.vault = {place.org, place.vault, TypeAt(rows, row, kBaseVaultByType),
                   rows.UuidAt(row, kBaseVaultBy)};
+    if (!rows.IsNull(row, kBaseCmek)) base.cmek = crypto::ToDigest(rows.Blob(row, kBaseCmek));
     if (!rows.IsNull(row, kBaseKekVersion)) {
       base.kek = crypto::WrappedKek{{place.org, place.vault, NumberAt(rows, row, kBaseKekVersion)},
                                     NumberAt(rows, row, kBaseRootVersion),
@@ -345,7 +394,11 @@ Connection::Call InsertVersion(const Grant& grant, const NewVersion& version) {
           {grant.org(), grant.vault(), version.identity.secret, version.identity.version, version.type,
            version.request.metadata, version.request.expires_at, version.request.max_access_count,
            crypto::Name(version.created_by_type), version.created_by, version.created_at,
-           version.identity.kek_version, version.sealed.dek.bytes, version.sealed.ciphertext}};
+           version.identity.kek_version, version.sealed.dek.bytes, version.sealed.ciphertext, version.cmek}};
+}
+
+Connection::Call KeepCmek(const Grant& grant, const crypto::Digest& fingerprint) {
+  return {kKeepCmek, {grant.org(), grant.vault(), ByteView(fingerprint)}};
 }
 
 Result<std::set<SecretId>> WriteNext(Connection& connection, const std::vector<Granted>& versions) {
@@ -431,6 +484,63 @@ Result<int64_t> Reseal(Connection& connection, const OrgId& org, const VaultId& 
   TRY(const auto rows,
       connection.Run(kReseal, {org, vault, newest, Param::UuidArray(secrets), Param::Int8Array(numbers),
                                Param::ByteaArray(before), Param::ByteaArray(after)}));
+  return rows.Int8(0, 0);
+}
+
+Result<std::vector<UnderCmek>> FindUnderCmek(Connection& connection, const Grant& grant,
+                                             const crypto::Digest& fingerprint, const CmekPlace& after,
+                                             const CmekPage& page) {
+  TRY(const auto rows,
+      connection.Run(kFindUnderCmek, {grant.org(), grant.vault(), ByteView(fingerprint), after.secret,
+                                      after.version, page.limit, page.max_bytes}));
+  std::vector<UnderCmek> found;
+  for (int row = 0; row < rows.size(); ++row) {
+    if (rows.IsNull(row, kCmekPath) || rows.IsNull(row, kCmekKekBlob)) {
+      return IntegrityFailure("secret or KEK of a secret version is missing");
+    }
+    UnderCmek& version = found.emplace_back();
+    version.identity = {grant.org(),
+                        grant.vault(),
+                        rows.IdAt<SecretId>(row, kCmekSecret),
+                        NumberAt(rows, row, kCmekVersion),
+                        NumberAt(rows, row, kCmekKekVersion),
+                        std::string(rows.Text(row, kCmekPath))};
+    if (!rows.IsNull(row, kCmekFirstKekVersion)) {
+      version.identity.first_kek_version = NumberAt(rows, row, kCmekFirstKekVersion);
+    }
+    version.is_readable = rows.Bool(row, kCmekReadable);
+    version.kek = {{grant.org(), grant.vault(), version.identity.kek_version},
+                   NumberAt(rows, row, kCmekRootVersion),
+                   BytesAt(rows, row, kCmekKekBlob),
+                   BytesAt(rows, row, kCmekKekCheck)};
+    version.sealed = {{BytesAt(rows, row, kCmekDek)}, BytesAt(rows, row, kCmekCiphertext)};
+  }
+  return found;
+}
+
+Result<CmekCounts> CountCmek(Connection& connection, const Grant& grant, const CmekExchange& keys) {
+  TRY(const auto rows,
+      connection.Run(kCountCmek, {grant.org(), grant.vault(), ByteView(keys.from), ByteView(keys.to)}));
+  return CmekCounts{rows.Int8(0, 0), rows.Int8(0, 1), rows.Int8(0, 2)};
+}
+
+Result<int64_t> ExchangeCmek(Connection& connection, const Grant& grant, const CmekExchange& keys,
+                             uint32_t newest, const std::vector<Exchanged>& versions) {
+  using schema::Param;
+  std::vector<Uuid> secrets;
+  std::vector<int64_t> numbers;
+  std::vector<Bytes> before, after, values;
+  for (const auto& [version, sealed] : versions) {
+    secrets.push_back(version.identity.secret.uuid);
+    numbers.push_back(version.identity.version);
+    before.push_back(version.sealed.dek.bytes);
+    after.push_back(sealed.dek.bytes);
+    values.push_back(sealed.ciphertext);
+  }
+  TRY(const auto rows, connection.Run(kExchangeCmek, {grant.org(), grant.vault(), ByteView(keys.from),
+                                                      ByteView(keys.to), newest, Param::UuidArray(secrets),
+                                                      Param::Int8Array(numbers), Param::ByteaArray(before),
+                                                      Param::ByteaArray(after), Param::ByteaArray(values)}));
   return rows.Int8(0, 0);
 }
 

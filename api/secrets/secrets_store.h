@@ -37,7 +37,8 @@ class FoundSecret {
   Result<SecretMetadata> About() const;
   // Only after About() succeeded.
   std::string created_by() const;
-  bool limited() const;  // has a max_access_count
+  bool cmek_encrypted() const;  // the value is the client's own blob
+  bool limited() const;         // has a max_access_count
   bool used_up() const;
 
   struct Sealed {
@@ -68,6 +69,7 @@ Result<bool> CountAccess(schema::Connection& connection, const Grant& grant,
 struct WriteBase {
   VaultFacts vault;
   std::optional<crypto::WrappedKek> kek;  // the vault's newest; absent only if its row was tampered with
+  std::optional<crypto::Digest> cmek;     // of the key under which clients seal what they write, if they do
   struct Previous {
     SecretId id;
     uint32_t version = 0;
@@ -87,14 +89,19 @@ struct NewVersion {
   Uuid created_by{};
   Time created_at{};
   crypto::SealedSecret sealed;
+  std::optional<crypto::Digest> cmek{};  // of the key under which the client has sealed it
 };
 // The two calls that write version `identity.version` on top of the one before it. If anything else was
 // written meanwhile, or the vault is gone, one of them gives kConflict and neither takes effect.
 schema::Connection::Call Claim(const Grant& grant, const NewVersion& version, std::string_view path);
 schema::Connection::Call InsertVersion(const Grant& grant, const NewVersion& version);
 
-// Many next versions, each of another secret. Returns the secrets that were written: at the others another
-// write came first.
+// Goes before the two for a version under a customer-managed key: kConflict if the vault has another by now,
+// or none.
+schema::Connection::Call KeepCmek(const Grant& grant, const crypto::Digest& fingerprint);
+
+// Many next versions, none under a customer-managed key, each of another secret. Returns the secrets that
+// were written: at the others another write came first.
 struct Granted {
   const Grant& grant;
   const NewVersion& version;
@@ -120,6 +127,47 @@ struct Resealed {
 // being the newest version of its key.
 Result<int64_t> Reseal(schema::Connection& connection, const OrgId& org, const VaultId& vault,
                        uint32_t newest, const std::vector<Resealed>& versions);
+
+// From which key of the customer to which, by their fingerprints.
+struct CmekExchange {
+  crypto::Digest from{};
+  crypto::Digest to{};
+};
+// A version under a customer-managed key, for the rotation of that key.
+struct UnderCmek {
+  crypto::SecretIdentity identity;  // with the path that the row says: it must open under that
+  bool is_readable = false;         // the newest version of a secret that is not deleted
+  crypto::WrappedKek kek;
+  crypto::SealedSecret sealed;
+};
+// Where a walk over them stands.
+struct CmekPlace {
+  SecretId secret;
+  uint32_t version = 0;
+};
+// Those under that key, from behind `after` on: `limit` at most, and at most `max_bytes` of ciphertext, but
+// one at least. kIntegrity if one lacks its secret or its KEK.
+struct CmekPage {
+  int64_t limit = 0;
+  int64_t max_bytes = 0;
+};
+Result<std::vector<UnderCmek>> FindUnderCmek(schema::Connection& connection, const Grant& grant,
+                                             const crypto::Digest& fingerprint, const CmekPlace& after,
+                                             const CmekPage& page);
+struct CmekCounts {
+  int64_t under_old = 0;
+  int64_t readable_under_old = 0;    // of these, what reads return
+  int64_t readable_under_other = 0;  // what reads return that lies under neither
+};
+Result<CmekCounts> CountCmek(schema::Connection& connection, const Grant& grant, const CmekExchange& keys);
+struct Exchanged {
+  const UnderCmek& version;
+  crypto::SealedSecret sealed;  // under the vault's newest KEK
+};
+// Takes in those that nobody has touched since they were found, as long as the old key is still the vault's;
+// returns how many.
+Result<int64_t> ExchangeCmek(schema::Connection& connection, const Grant& grant, const CmekExchange& keys,
+                             uint32_t newest, const std::vector<Exchanged>& versions);
 
 // The secret's id; nullopt if it does not exist or is deleted already.
 Result<std::optional<SecretId>> SoftDelete(schema::Connection& connection, const Grant& grant,

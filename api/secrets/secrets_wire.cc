@@ -136,7 +136,7 @@ Result<Json> EncodeSecretList(const std::vector<SecretMetadata>& secrets) {
 Result<std::string> EncodeSecret(const Secret& secret) {
   TRY(auto json, EncodeSecretMetadata(secret.about));
   json["created_by"] = secret.created_by;
-  json["cmek_encrypted"] = false;
+  json["cmek_encrypted"] = secret.cmek_encrypted;
   json["value"] = secret.value.Text();
   std::string body = DumpJson(json);
   WipeStrings(json);
@@ -151,6 +151,9 @@ Result<Secret> DecodeSecret(std::string_view body) {
   ObjectReader reader(json);
   secret.created_by = reader.String("created_by", 1, 64);
   secret.value = TakeSecret(reader.RawString("value", 1, kMaxSecretBodyBytes));
+  std::optional<bool> cmek_encrypted;
+  reader.OptionalBool("cmek_encrypted", cmek_encrypted);
+  secret.cmek_encrypted = cmek_encrypted.value_or(false);
   WipeStrings(json);
   TRYV(reader.Finish());
   return secret;

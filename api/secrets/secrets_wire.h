@@ -67,6 +67,7 @@ struct Secret {
   SecretMetadata about;
   std::string created_by;  // "user:<uuid>" or "agent:<uuid>", the author of this version
   SecretBytes value;
+  bool cmek_encrypted = false;  // the value is a blob under a customer-managed key (crypto/cmek.h)
 };
 Result<std::string> EncodeSecret(const Secret& secret);
 Result<Secret> DecodeSecret(std::string_view body);

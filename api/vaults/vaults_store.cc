@@ -15,7 +15,7 @@ constexpr Statement kInsertKek{
     "INSERT INTO vault_keks (org_id, vault_id, version, root_version, blob, check_record, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
 
-#define VAULT_COLUMNS "id, name, description, created_by_type, created_by, created_at"
+#define VAULT_COLUMNS "id, name, description, created_by_type, created_by, created_at, cmek_fingerprint"
 
 // The order leaves the planner only the index by id: with one vault in most organisations it would rather
 // walk all vaults of this one.
@@ -42,6 +42,9 @@ constexpr Statement kAdvance{
     "UPDATE vaults SET kek_version = $3 WHERE org_id = $1 AND id = $2 AND kek_version = $3 - 1"};
 
 constexpr Statement kRemoveOlder{"vault_keks_remove_older", "SELECT remove_older_keks($1, $2, $3)"};
+
+constexpr Statement kSetCmek{"vaults_set_cmek",
+                             "UPDATE vaults SET cmek_fingerprint = $3 WHERE org_id = $1 AND id = $2"};
 
 constexpr Statement kLock{"vaults_lock", "SELECT 1 FROM vaults WHERE org_id = $1 AND id = $2 FOR UPDATE"};
 
@@ -76,6 +79,7 @@ Vault ReadVault(const Rows& rows, int row) {
   vault.created_by_type = rows.Text(row, 3);
   vault.created_by = rows.UuidAt(row, 4);
   vault.created_at = rows.Timestamp(row, 5);
+  if (!rows.IsNull(row, 6)) vault.cmek_fingerprint = crypto::ToDigest(rows.Blob(row, 6));
   return vault;
 }
 
@@ -137,6 +141,12 @@ Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek
 
 Status RemoveOlderKeks(schema::Connection& connection, const crypto::KekIdentity& newest) {
   TRYV(connection.Run(kRemoveOlder, {newest.org, newest.vault, newest.version}));
+  return Ok();
+}
+
+Status SetCmek(schema::Connection& connection, const Grant& grant,
+               const std::optional<crypto::Digest>& fingerprint) {
+  TRYV(connection.Run(kSetCmek, {grant.org(), grant.vault(), fingerprint}));
   return Ok();
 }
 

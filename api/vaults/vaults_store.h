@@ -32,7 +32,13 @@ Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek
 // them.
 Status RemoveOlderKeks(schema::Connection& connection, const crypto::KekIdentity& newest);
 
-// False if the vault is gone. Until the transaction ends no secret can be written to it.
+// The key under which clients seal values from now on; nullopt: they do not. Inside a transaction that locked
+// the vault.
+Status SetCmek(schema::Connection& connection, const Grant& grant,
+               const std::optional<crypto::Digest>& fingerprint);
+
+// False if the vault is gone. Until the transaction ends no secret can be made in it, nor any version written
+// under a customer-managed key.
 Result<bool> Lock(schema::Connection& connection, const Grant& grant);
 
 // Which vaults a list may show.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/json/text_rules.h"
+#include "crypto/cmek.h"
 
 namespace claviger::api {
 Result<CreateVaultRequest> DecodeCreateVault(std::string_view body) {
@@ -25,13 +26,15 @@ Json EncodeCreateVault(const CreateVaultRequest& request) {
 }
 
 Json EncodeVault(const Vault& vault) {
-  return {{"id", vault.id.ToString()},
-          {"name", vault.name},
-          {"description", vault.description},
-          {"created_by", FormatUuid(vault.created_by)},
-          {"created_by_type", vault.created_by_type},
-          {"created_at", FormatTime(vault.created_at)},
-          {"cmek_enabled", false}};
+  Json json = {{"id", vault.id.ToString()},
+               {"name", vault.name},
+               {"description", vault.description},
+               {"created_by", FormatUuid(vault.created_by)},
+               {"created_by_type", vault.created_by_type},
+               {"created_at", FormatTime(vault.created_at)},
+               {"cmek_enabled", vault.cmek_fingerprint.has_value()}};
+  if (vault.cmek_fingerprint) json["cmek_fingerprint"] = HexEncode(*vault.cmek_fingerprint);
+  return json;
 }
 
 Result<Vault> DecodeVault(const Json& json) {
@@ -43,8 +46,13 @@ Result<Vault> DecodeVault(const Json& json) {
   vault.name = reader.String("name", 1, kMaxNameBytes);
   vault.description = reader.String("description", 0, kMaxDescriptionBytes);
   vault.created_by_type = reader.String("created_by_type", 1, 16);
+  std::optional<std::string> fingerprint;
+  reader.OptionalString("cmek_fingerprint", 1, 64, fingerprint);
+  if (fingerprint) vault.cmek_fingerprint = crypto::ParseFingerprint(*fingerprint);
   TRYV(reader.Finish());
-  if (!id || !created_by || !created_at) return Invalid("The vault's id, author or time is malformed");
+  if (!id || !created_by || !created_at || vault.cmek_fingerprint.has_value() != fingerprint.has_value()) {
+    return Invalid("The vault's id, author, time or fingerprint is malformed");
+  }
   vault.id = *id;
   vault.created_by = *created_by;
   vault.created_at = *created_at;

@@ -1,6 +1,7 @@
 #pragma once
 // Vaults as JSON: what clients send and get. Shared with the command line.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "crypto/digest.h"
 
 namespace claviger::api {
 
@@ -33,6 +35,8 @@ struct Vault {
   std::string created_by_type;  // "user" or "agent"
   Uuid created_by{};
   Time created_at{};
+  // Of the key under which clients seal values before they write them; nullopt: they do not.
+  std::optional<crypto::Digest> cmek_fingerprint;
 };
 Json EncodeVault(const Vault& vault);
 Result<Vault> DecodeVault(const Json& json);

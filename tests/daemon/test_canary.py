@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 import pytest
-from support import wait
+from support import cmek, wait
 from support.browser_form import Browser
 from support.device import Login, approve, refresh
 from support.sharing import open_share, outbound, share
@@ -53,8 +53,9 @@ def canaries(own_daemon):
     secrets_of_shares = shares(own_daemon, account)
     secrets_of_devices = devices(own_daemon, account, new_password)
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    return [*values, *secrets_of_shares, *secrets_of_devices, *secrets_of_mfa, account.password, new_password, account.token, key, agent_key,
-            own_daemon.installation.token.pin]
+    secrets_of_cmek = customer_keys(account)
+    return [*values, *secrets_of_shares, *secrets_of_devices, *secrets_of_mfa, *secrets_of_cmek, account.password, new_password, account.token,
+            key, agent_key, own_daemon.installation.token.pin]
 
 
 def shares(daemon, account):
@@ -72,6 +73,23 @@ def shares(daemon, account):
     assert account.delete(f"/v1/share/{links[1]}").status_code == 204
     assert open_share(daemon.api(), links[1]).status_code == 404
     return [value, passphrase, *links]
+
+
+def customer_keys(account):
+    """Keys of the customer that were handed over, rightly and wrongly, and what lay under them."""
+    vault = account.create_vault()
+    old, new, wrong = cmek.Key(), cmek.Key(), cmek.Key()
+    value = f"canary-{secrets.token_hex(16)}"
+    cmek.enable(vault, old)
+    assert vault.put("sealed", old.seal(value)).status_code == 201
+    assert cmek.rotate(vault, wrong, new).status_code == 400
+    account.post(vault.path() + "/cmek-rotate", data="{", raw=True,
+                 headers={"x-cmek-old-key": old.text, "x-cmek-new-key": wrong.text})
+    account.anonymous().post(vault.path() + "/cmek-rotate", json={"new_fingerprint": new.fingerprint}, raw=True,
+                             headers={"x-cmek-old-key": old.text, "x-cmek-new-key": new.text})
+    assert cmek.rotated(vault, old, new)["status"] == "completed"
+    assert new.open(vault.get("sealed").json()["value"]) == value
+    return [value, *(key.text for key in (old, new, wrong)), *(key.raw.hex() for key in (old, new, wrong))]
 
 
 def second_factor(daemon, account, password):

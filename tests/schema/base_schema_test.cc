@@ -184,12 +184,14 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "UPDATE secret_versions SET sealed_dek = sealed_dek",
                           "UPDATE secret_versions SET kek_version = kek_version",
                           "UPDATE secret_versions SET first_kek_version = NULL",
+                          "UPDATE secret_versions SET cmek_fingerprint = NULL",
                           "UPDATE secret_versions SET vault_id = vault_id",
                           "UPDATE secret_versions SET version = version",
                           "DELETE FROM secret_versions",
                           "UPDATE vault_keks SET blob = blob",
                           "DELETE FROM vault_keks",
                           "UPDATE rotations SET vault_id = vault_id",
+                          "UPDATE rotations SET new_fingerprint = new_fingerprint",
                           "UPDATE rotations SET requested_by = requested_by",
                           "UPDATE secrets SET path = path",
                           "UPDATE vaults SET org_id = org_id",
@@ -313,4 +315,68 @@ TEST_CASE("the runtime role moves data keys to the newest key alone, and removes
   CHECK(reseal(2, 1) == 0);
   CHECK(remove_older(3) == "0");
   CHECK(remove_older(2) == "1");
+}
+
+TEST_CASE("the runtime role exchanges a customer-managed key for the next one alone") {
+  using schema::Param;
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "6");
+  const std::string text = "'00000000-0000-7000-8000-000000000006'";
+  const Uuid id = *ParseUuid(text.substr(1, 36));
+  const auto exchange = [&](uint8_t from, std::optional<Bytes> to, int32_t newest, uint8_t before) {
+    return Must(runtime->Run(
+                    Sql("SELECT coalesce(exchange_cmek_key($1, $1, $2, $3, $4, $5, $6, $7, $8, $9), 0)"),
+                    {id, Bytes(32, from), to, newest, Param::UuidArray({id}), Param::Int8Array({1}),
+                     Param::ByteaArray({Bytes(60, before)}), Param::ByteaArray({Bytes(60, 0x77)}),
+                     Param::ByteaArray({Bytes(40, 0x88)})}))
+        .Int8(0, 0);
+  };
+  const Bytes next(32, 0x22);
+  const std::string key = "decode(repeat('11', 32), 'hex')";
+  CHECK(exchange(0x11, next, 1, 0) == 0);  // neither vault nor version has a key
+  REQUIRE(runtime->RunScript("UPDATE vaults SET cmek_fingerprint = " + key + " WHERE id = " + text));
+  CHECK(exchange(0x11, next, 1, 0) == 0);  // the version has none
+  REQUIRE(
+      As("claviger_owner")
+          ->RunScript("UPDATE secret_versions SET cmek_fingerprint = " + key + " WHERE vault_id = " + text));
+  CHECK(exchange(0x33, next, 1, 0) == 0);          // not the vault's
+  CHECK(exchange(0x11, std::nullopt, 1, 0) == 0);  // for none
+  CHECK(exchange(0x11, next, 2, 0) == 0);          // not the newest KEK
+  CHECK(exchange(0x11, next, 1, 0x55) == 0);       // another data key than the caller has seen
+  CHECK(exchange(0x11, next, 1, 0) == 1);
+  CHECK(exchange(0x11, next, 1, 0x77) == 0);  // it lies under the next one now
+
+  const std::string here = "(" + text + ", " + text + ", ";
+  CHECK(Sqlstate(*runtime, "SELECT keep_cmek_key" + here + key + ")").empty());
+  CHECK(Sqlstate(*runtime, "SELECT keep_cmek_key" + here + "decode(repeat('22', 32), 'hex'))") == "23503");
+  CHECK(Sqlstate(*runtime, "SELECT keep_cmek_key" + here + "NULL)") == "23503");
+}
+
+TEST_CASE(
+    "of a vault one rotation is not done, of whatever kind; one of a customer-managed key fails for good") {
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "7");
+  const std::string id = "'00000000-0000-7000-8000-000000000007'";
+  const auto insert = [&](const char* kind, const char* state) {
+    const bool cmek = std::string(kind) == "cmek";
+    const bool running = std::string(state) == "running";
+    const std::string key = cmek ? "decode(repeat('11', 32), 'hex')" : "NULL";
+    return Sqlstate(
+        *runtime,
+        "INSERT INTO rotations (org_id, id, kind, vault_id, old_fingerprint, new_fingerprint, state, "
+        "requested_by, error, lease_owner, lease_until, created_at, updated_at, finished_at) VALUES (" +
+            id + ", gen_random_uuid(), '" + kind + "', " + id + ", " + key + ", " + key + ", '" + state +
+            "', 'x', " + (std::string(state) == "failed" ? "'x'" : "NULL") + ", " +
+            (running ? "gen_random_uuid(), now()" : "NULL, NULL") + ", now(), now(), " +
+            (std::string(state) == "done" ? "now()" : "NULL") + ")");
+  };
+  for (const char* state : {"pending", "paused"}) CHECK(insert("cmek", state) == "23514");
+  CHECK(insert("cmek", "failed").empty());
+  CHECK(insert("cmek", "failed").empty());
+  CHECK(insert("cmek", "done").empty());
+  CHECK(insert("cmek", "running").empty());
+  for (const char* kind : {"cmek", "vault"}) CHECK(insert(kind, "running") == "23505");
+  REQUIRE(runtime->RunScript("DELETE FROM rotations WHERE vault_id = " + id));
+  CHECK(insert("vault", "failed").empty());
+  CHECK(insert("cmek", "running") == "23505");
 }

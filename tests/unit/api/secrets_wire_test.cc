@@ -170,6 +170,16 @@ TEST_CASE("a secret's value has exactly the members that shipped clients know") 
                                  "path", "type", "value", "version"});
 }
 
+TEST_CASE("a secret says whether its client sealed it") {
+  for (const bool sealed : {false, true}) {
+    const auto body =
+        EncodeSecret({SomeSecret(), "user:0195a1b2-0000-7000-8000-000000000002", SecretBytes("v"), sealed});
+    REQUIRE(body);
+    CHECK(Json::parse(body.value())["cmek_encrypted"] == sealed);
+    CHECK(DecodeSecret(body.value()).value().cmek_encrypted == sealed);
+  }
+}
+
 TEST_CASE("stored metadata that is not a JSON object is an integrity failure") {
   SecretMetadata secret = SomeSecret();
   for (const char* metadata : {"", "[]", "{", R"({"a":1,"a":2})"}) {

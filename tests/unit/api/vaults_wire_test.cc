@@ -102,10 +102,19 @@ TEST_CASE("a vault has exactly the members that shipped clients know") {
 }
 
 TEST_CASE("a vault reads back as it was written") {
-  const auto json = EncodeVault(SomeVault());
-  const auto vault = DecodeVault(json);
-  REQUIRE(vault);
-  CHECK(EncodeVault(vault.value()) == json);
+  Vault some = SomeVault();
+  for (const bool enabled : {false, true}) {
+    if (enabled) some.cmek_fingerprint.emplace().fill(0xAB);
+    const auto json = EncodeVault(some);
+    CHECK(json["cmek_enabled"] == enabled);
+    CHECK(json.contains("cmek_fingerprint") == enabled);
+    const auto vault = DecodeVault(json);
+    REQUIRE(vault);
+    CHECK(EncodeVault(vault.value()) == json);
+  }
+  Json odd = EncodeVault(some);
+  odd["cmek_fingerprint"] = "abab";
+  CHECK(!DecodeVault(odd));
 }
 
 TEST_CASE("a request to create a vault reads back as it was written") {
