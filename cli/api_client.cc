@@ -63,19 +63,19 @@ Error Refusal(const HttpResponse& response) {
 }  // namespace
 
 Result<HttpResponse> ApiClient::Exchange(std::string method, std::string target, std::string_view body,
-                                         std::string_view passphrase) {
+                                         const SecretHeaders& headers) {
   TRY(HttpResponse response, http_.Send({.method = std::move(method),
                                          .target = std::move(target),
                                          .bearer = token_.Text(),
                                          .json = body,
-                                         .passphrase = passphrase}));
+                                         .headers = headers}));
   if (response.status < 200 || response.status > 299) return Refusal(response);
   return response;
 }
 
 Result<SecretBytes> ApiClient::Send(std::string method, std::string target, std::string_view body,
-                                    std::string_view passphrase) {
-  TRY(HttpResponse response, Exchange(std::move(method), std::move(target), body, passphrase));
+                                    const SecretHeaders& headers) {
+  TRY(HttpResponse response, Exchange(std::move(method), std::move(target), body, headers));
   return std::move(response.body);
 }
 
@@ -88,8 +88,9 @@ Result<Json> ApiClient::ParseAnswer(const SecretBytes& text) const {
   return std::move(parsed).value();
 }
 
-Result<Json> ApiClient::Call(std::string method, std::string target, std::string_view body) {
-  TRY(const SecretBytes text, Send(std::move(method), std::move(target), body));
+Result<Json> ApiClient::Call(std::string method, std::string target, std::string_view body,
+                             const SecretHeaders& headers) {
+  TRY(const SecretBytes text, Send(std::move(method), std::move(target), body, headers));
   return ParseAnswer(text);
 }
 
@@ -114,10 +115,10 @@ Result<Json> ApiClient::GetList(std::string target, const char* name) {
   return MakeError(ErrorKind::kTooLarge, "The list is longer than 1000 pages or 256 MiB; narrow it");
 }
 
-Result<Json> ApiClient::Post(std::string target, const Json& body) {
+Result<Json> ApiClient::Post(std::string target, const Json& body, const SecretHeaders& headers) {
   std::string text = api::DumpJson(body);
   const Wiping wiping(text);
-  return Call("POST", std::move(target), text);
+  return Call("POST", std::move(target), text, headers);
 }
 
 Result<Json> ApiClient::Patch(std::string target, const Json& body) {

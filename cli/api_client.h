@@ -23,28 +23,30 @@ class ApiClient {
   // A list with all its pages: the first answer, whose array `name` holds the elements of every page.
   // kTooLarge beyond 1000 pages or 256 MiB. Pages are read from the same path of the same server only.
   Result<Json> GetList(std::string target, const char* name);
-  Result<Json> Post(std::string target, const Json& body);
+  Result<Json> Post(std::string target, const Json& body, const SecretHeaders& headers = {});
   Result<Json> Patch(std::string target, const Json& body);
   // For secrets: their JSON text stays in memory that is wiped.
-  // `passphrase`: of the share that is opened.
-  Result<SecretBytes> GetText(std::string target, std::string_view passphrase = {}) {
-    return Send("GET", std::move(target), {}, passphrase);
+  Result<SecretBytes> GetText(std::string target, const SecretHeaders& headers = {}) {
+    return Send("GET", std::move(target), {}, headers);
   }
   Result<Json> PostText(std::string target, std::string_view body);
   // For what is answered with 204.
   Status PostNothing(std::string target);
   Result<Json> PutText(std::string target, std::string_view body);
   Status Delete(std::string target, std::string_view body = {});
+  // For a deletion that is answered with what is left.
+  Result<Json> DeleteForAnswer(std::string target) { return Call("DELETE", std::move(target), {}); }
   const std::string& url() const { return http_.url(); }
 
  private:
   // A 2xx answer.
   Result<HttpResponse> Exchange(std::string method, std::string target, std::string_view body,
-                                std::string_view passphrase = {});
+                                const SecretHeaders& headers = {});
   Result<SecretBytes> Send(std::string method, std::string target, std::string_view body,
-                           std::string_view passphrase = {});
+                           const SecretHeaders& headers = {});
   Result<Json> ParseAnswer(const SecretBytes& text) const;
-  Result<Json> Call(std::string method, std::string target, std::string_view body);
+  Result<Json> Call(std::string method, std::string target, std::string_view body,
+                    const SecretHeaders& headers = {});
   HttpClient http_;
   SecretBytes token_;
 };

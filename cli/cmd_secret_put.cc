@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/cmd_secret.h"
+#include "cli/cmek_keys.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
 #include "cli/expiry_options.h"
@@ -24,6 +25,7 @@ struct PutOptions : SecretAddress {
   ExpiryOptions expiry;
   uint32_t max_reads = 0;
   bool trim_newline = false;
+  CmekOptions cmek;
 };
 
 std::string CheckMetadata(const std::string& text) {
@@ -46,17 +48,43 @@ api::PutSecretRequest RequestOf(const PutOptions& options) {
   return request;
 }
 
+Result<Json> Send(ApiClient& api, const std::string& vault_id, const std::string& path,
+                  const api::PutSecretRequest& request) {
+  std::string body = api::EncodePutSecret(request);
+  const Wiping wiping(body);
+  return api.PutText(SecretTarget(vault_id, path), body);
+}
+
+Result<Json> PutPlain(ApiClient& api, const PutOptions& options, SecretBytes value,
+                      api::PutSecretRequest& request) {
+  TRY(const std::string vault_id, FindVaultId(api, options.vault));
+  TRYV(EncodeValue(std::move(value), request));
+  return Send(api, vault_id, options.path, request);
+}
+
+// The server marks the value with the key that the vault has when it arrives, so nobody may have exchanged
+// it.
+Result<Json> PutSealed(ApiClient& api, const PutOptions& options, const CmekKeys& keys,
+                       const SecretBytes& value, api::PutSecretRequest& request) {
+  TRY(const Json vault, FindVault(api, options.vault));
+  TRY(request.value, keys.Seal(vault, value));
+  const std::string vault_id = TextOf(vault, "id");
+  TRY(Json answer, Send(api, vault_id, options.path, request));
+  TRY(const Json afterwards, FindVault(api, vault_id));
+  if (TextOf(vault, "cmek_fingerprint") == TextOf(afterwards, "cmek_fingerprint")) return answer;
+  return Conflict(
+      "The vault's key was exchanged while the value was written; write it again, sealed with the new one");
+}
+
 Result<int> Put(const Context& context, const PutOptions& options) {
   api::PutSecretRequest request = RequestOf(options);
+  TRY(const CmekKeys keys, CmekKeys::Read(options.cmek));
   TRY(ApiClient api, context.LoggedIn());
-  TRY(const std::string vault_id, FindVaultId(api, options.vault));
   TRY(SecretBytes value, ReadValue(options));
   if (options.trim_newline) TrimLineEnd(value);
   if (value.empty()) return Invalid("The value is empty");
-  TRYV(EncodeValue(std::move(value), request));
-  std::string body = api::EncodePutSecret(request);
-  const Wiping wiping(body);
-  TRY(const Json answer, api.PutText(SecretTarget(vault_id, options.path), body));
+  TRY(const Json answer, keys.empty() ? PutPlain(api, options, std::move(value), request)
+                                      : PutSealed(api, options, keys, value, request));
   PrintSecretMetadata(context, answer);
   return kExitOk;
 }
@@ -77,6 +105,7 @@ void AddSecretPut(CLI::App& group, Action& chosen) {
   put->add_option("--max-reads", options->max_reads,
                   "How often the value may be read (default without limit)")
       ->check(CLI::Range(1, 2147483647));
+  AddCmekOptions(*put, options->cmek);
   put->add_flag("--trim-newline", options->trim_newline, "Leave out one line end at the end of the value");
   Choose(put, chosen, options, Put);
 }

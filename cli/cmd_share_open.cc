@@ -38,7 +38,7 @@ Result<SecretBytes> Fetch(ApiClient& api, const std::string& id, const Passphras
     if (!asks) return text;
   }
   TRY(const SecretBytes passphrase, ReadPassphrase(options, false));
-  return api.GetText(ShareTarget(id), passphrase.Text());
+  return api.GetText(ShareTarget(id), {{"X-Share-Passphrase", passphrase.Text()}});
 }
 
 Json AboutOf(Json answer) {

@@ -25,6 +25,7 @@ void PrintVault(const Context& context, const Json& vault) {
   PrintFields({{"name", TextOf(vault, "name")},
                {"id", TextOf(vault, "id")},
                {"description", TextOf(vault, "description")},
+               {"customer key", TextOf(vault, "cmek_fingerprint")},
                {"created", TextOf(vault, "created_at")}});
 }
 

@@ -17,8 +17,9 @@ void AddApiKey(CLI::App& app, Action& chosen);
 void AddVault(CLI::App& app, Action& chosen);
 void AddSecret(CLI::App& app, Action& chosen);
 void AddPolicy(CLI::App& app, Action& chosen);
-void AddRotate(CLI::App& app, Action& chosen);
 void AddShare(CLI::App& app, Action& chosen);
+void AddCmek(CLI::App& app, Action& chosen);
+void AddRotate(CLI::App& app, Action& chosen);
 void AddRun(CLI::App& app, Action& chosen);
 void AddAudit(CLI::App& app, Action& chosen);
 void AddOrg(CLI::App& app, Action& chosen);
@@ -29,11 +30,12 @@ void AddVersion(CLI::App& app, Action& chosen);
 
 std::span<const Command> Commands() {
   static constexpr std::array kCommands = {
-      Command{AddSignup}, Command{AddVerifyEmail}, Command{AddLogin},      Command{AddLogout},
-      Command{AddWhoami}, Command{AddMfa},         Command{AddApiKey},     Command{AddAgent},
-      Command{AddVault},  Command{AddSecret},      Command{AddPolicy},     Command{AddShare},
-      Command{AddRun},    Command{AddRotate},      Command{AddAudit},      Command{AddOrg},
-      Command{AddIpRule}, Command{AddHealth},      Command{AddCompletion}, Command{AddVersion},
+      Command{AddSignup},  Command{AddVerifyEmail}, Command{AddLogin},  Command{AddLogout},
+      Command{AddWhoami},  Command{AddMfa},         Command{AddApiKey}, Command{AddAgent},
+      Command{AddVault},   Command{AddSecret},      Command{AddPolicy}, Command{AddShare},
+      Command{AddCmek},    Command{AddRun},         Command{AddRotate}, Command{AddAudit},
+      Command{AddOrg},     Command{AddIpRule},      Command{AddHealth}, Command{AddCompletion},
+      Command{AddVersion},
   };
   return kCommands;
 }

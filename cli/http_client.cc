@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstring>
 
 #include "cli/secret_buffer.h"
 #include "cli/version.h"
+#include "cli/wiping.h"
 
 namespace claviger::cli {
 namespace {
@@ -173,10 +175,11 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
   for (const char* line : {"Content-Type: application/json", "Expect:"}) {
     headers.reset(curl_slist_append(headers.release(), line));
   }
-  std::string passphrase;
-  if (!request.passphrase.empty()) {
-    passphrase.append("X-Share-Passphrase: ").append(request.passphrase);
-    headers.reset(curl_slist_append(headers.release(), passphrase.c_str()));
+  for (const auto& [name, value] : request.headers) {
+    std::string line(name);
+    line.append(": ").append(value);
+    const Wiping wiping(line);
+    headers.reset(curl_slist_append(headers.release(), line.c_str()));
   }
   std::string bearer(request.bearer);  // libcurl wants a terminated string
   if (!bearer.empty()) {
@@ -197,7 +200,10 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request) {
   curl_easy_setopt(c, CURLOPT_HEADERDATA, &receiver);
   state_->error_text[0] = '\0';
   const CURLcode code = curl_easy_perform(c);
-  for (std::string* secret : {&bearer, &passphrase}) Wipe(secret->data(), secret->size());
+  Wipe(bearer.data(), bearer.size());
+  for (curl_slist* line = headers.get(); line != nullptr; line = line->next) {
+    Wipe(line->data, std::strlen(line->data));
+  }
   if (receiver.too_large) {
     return MakeError(ErrorKind::kInternal, "The answer of " + state_->options.url + " is larger than 16 MiB");
   }

@@ -9,18 +9,23 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/secret_bytes.h"
 
 namespace claviger::cli {
 
+// Name and value of further headers, fit to be sent as they are; the copies made here are wiped.
+using SecretHeaders = std::vector<std::pair<std::string_view, std::string_view>>;
+
 struct HttpRequest {
   std::string method;  // "GET"
   std::string target;  // "/v1/vaults?x=y", already percent-encoded
   std::string_view bearer = {};
-  std::string_view json = {};        // sent as the body of anything but GET
-  std::string_view passphrase = {};  // of a share; fit for a header
+  std::string_view json = {};  // sent as the body of anything but GET
+  SecretHeaders headers = {};
 };
 
 struct HttpResponse {

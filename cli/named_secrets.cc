@@ -6,7 +6,6 @@
 
 #include "cli/cmd_secret.h"
 #include "cli/context.h"
-#include "cli/value_input.h"
 #include "cli/variable_name.h"
 #include "cli/vault_name.h"
 
@@ -61,15 +60,19 @@ Result<Plan> PlanFromOptions(const NamedSecrets& which) {
   return plan;
 }
 
-Result<SecretBytes> Fetch(ApiClient& api, const std::string& vault_id, const std::string& path) {
-  auto text = api.GetText(SecretTarget(vault_id, path));
-  if (!text) {
-    Error error = std::move(text).error();
-    error.detail = "Cannot read " + path + ": " + error.detail;
-    return error;
-  }
-  TRY(api::Secret secret, api::DecodeSecret(text.value().Text()));
-  return DecodeValue(std::move(secret));
+Result<SecretBytes> FetchValue(ApiClient& api, const std::string& target, const CmekKeys& keys) {
+  TRY(const SecretBytes text, api.GetText(target));
+  TRY(api::Secret secret, api::DecodeSecret(text.Text()));
+  return keys.Open(std::move(secret));
+}
+
+Result<SecretBytes> Fetch(ApiClient& api, const std::string& vault_id, const std::string& path,
+                          const CmekKeys& keys) {
+  auto value = FetchValue(api, SecretTarget(vault_id, path), keys);
+  if (value) return value;
+  Error error = std::move(value).error();
+  error.detail = "Cannot read " + path + ": " + error.detail;
+  return error;
 }
 
 }  // namespace
@@ -84,16 +87,18 @@ void AddNamedSecrets(CLI::App& command, NamedSecrets& which) {
       ->excludes(prefix);
   command.add_flag("--allow-unsafe-names", which.allow_unsafe_names,
                    "Also set variables that change how programs load code");
+  AddCmekOptions(command, which.cmek);
 }
 
 Status ForEachNamedSecret(
     const Context& context, const NamedSecrets& which,
     const std::function<Status(const std::string& name, const SecretBytes& value)>& take) {
+  TRY(const CmekKeys keys, CmekKeys::Read(which.cmek));
   TRY(ApiClient api, context.LoggedIn());
   TRY(const std::string vault_id, FindVaultId(api, which.vault));
   TRY(const Plan plan, which.secrets.empty() ? PlanFromList(api, vault_id, which) : PlanFromOptions(which));
   for (const auto& [name, path] : plan) {
-    TRY(const SecretBytes value, Fetch(api, vault_id, path));
+    TRY(const SecretBytes value, Fetch(api, vault_id, path, keys));
     TRYV(take(name, value));
   }
   return Ok();

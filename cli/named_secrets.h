@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/secret_bytes.h"
+#include "cli/cmek_keys.h"
 #include "cli/command.h"
 
 namespace claviger::cli {
@@ -17,6 +18,7 @@ struct NamedSecrets {
   std::string prefix;
   std::vector<std::string> secrets;  // NAME=PATH
   bool allow_unsafe_names = false;
+  CmekOptions cmek;
 };
 // The options for all but the vault.
 void AddNamedSecrets(CLI::App& command, NamedSecrets& which);

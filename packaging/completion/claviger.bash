@@ -19,7 +19,7 @@ _claviger_offer() {
 _claviger_options() {
     case $1 in
         '') echo --version ;;
-        mfa | api-key | agent | vault | secret | policy | share | rotate | audit | org | ip-rule) ;;
+        mfa | api-key | agent | vault | secret | policy | share | cmek | rotate | audit | org | ip-rule) ;;
         login) echo --no-qr --no-keyring --password --email --password-file --password-stdin --code-file --code-stdin ;;
         'mfa setup') echo --no-qr ;;
         'mfa confirm' | verify-email) echo --code-file --code-stdin ;;
@@ -36,15 +36,18 @@ _claviger_options() {
             ;;
         'vault create') echo --description ;;
         'vault list') echo --names-only ;;
-        'vault delete' | 'secret delete' | 'policy delete' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove' | 'share decline' | 'share revoke')
+        'vault delete' | 'secret delete' | 'policy delete' | 'cmek disable' | 'api-key revoke' | 'agent deactivate' | 'agent rotate-key' | 'org remove' | 'ip-rule remove' | 'share decline' | 'share revoke')
             echo --yes
             ;;
         'secret put')
-            echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline
+            echo --file --type --metadata --expires-at --expires-in --max-reads --trim-newline --cmek-key-file
             ;;
-        'secret get') echo --file ;;
-        'secret export') echo --format --prefix --secret --allow-unsafe-names --file ;;
+        'secret get') echo --file --cmek-key-file ;;
+        'secret export') echo --format --prefix --secret --allow-unsafe-names --file --cmek-key-file ;;
         'secret list') echo --prefix --paths-only ;;
+        'cmek status') echo --watch ;;
+        'cmek enable') echo --key-file --fingerprint ;;
+        'cmek rotate') echo --old-key-file --new-key-file --watch ;;
         'policy create')
             echo --agent --user --read --write --delete --allow-ip --hours --days --timezone --expires-at --expires-in
             ;;
@@ -59,7 +62,7 @@ _claviger_options() {
             ;;
         'share list') echo --inbound ;;
         'share open') echo --file --passphrase-file --passphrase-stdin ;;
-        run) echo --vault --prefix --secret --allow-unsafe-names ;;
+        run) echo --vault --prefix --secret --allow-unsafe-names --cmek-key-file ;;
         'audit list')
             echo --resource-type --resource-id --actor-id --action --outcome --from --to --before --limit --offset
             ;;
@@ -75,12 +78,13 @@ _claviger_options() {
 
 _claviger_subcommands() {
     case $1 in
-        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy share run rotate audit org ip-rule health completion version ;;
+        '') echo signup verify-email login logout whoami mfa api-key agent vault secret policy share cmek run rotate audit org ip-rule health completion version ;;
         mfa) echo status setup confirm disable ;;
         api-key) echo create list revoke ;;
         agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
+        cmek) echo keygen enable disable rotate status ;;
         policy) echo create list update delete ;;
         rotate) echo vault list show pause resume ;;
         share) echo create list accept open decline revoke ;;
@@ -132,7 +136,8 @@ _claviger_value() {
         --auth-method)
             mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
             ;;
-        --ca-file | --file | -o | --password-file | --passphrase-file | --code-file | --public-key)
+        --ca-file | --file | -o | --password-file | --passphrase-file | --code-file | --public-key | --cmek-key-file | --key-file | --old-key-file | \
+            --new-key-file)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;
@@ -140,7 +145,8 @@ _claviger_value() {
         --url | --timeout | --email | --display-name | --description | --scope | --name | --token-ttl | --client-cert-fingerprint | \
             --oidc-issuer | --oidc-client-id | --metadata | --expires-at | --expires-in | \
             --max-reads | --prefix | --secret | --resource-type | --resource-id | --actor-id | --action | --from | --to | --before | \
-            --limit | --offset | --agent | --user | --allow-ip | --hours | --timezone | --org | --expect-checkpoint | --label) ;;
+            --limit | --offset | --agent | --user | --allow-ip | --hours | --timezone | --org | --expect-checkpoint | --label | \
+            --fingerprint) ;;
         *) return 1 ;;
     esac
 }
@@ -148,8 +154,8 @@ _claviger_value() {
 _claviger_argument() {
     local typed=$1
     case "$command:${#arguments[@]}" in
-        'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'secret '*:0 | 'policy '*:0 | \
-            'share create:0')
+        'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'cmek enable:0' | 'cmek disable:0' | 'cmek rotate:0' | \
+            'cmek status:0' | 'secret '*:0 | 'policy '*:0 | 'share create:0')
             _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
             ;;
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1' | 'share create:1')
@@ -157,7 +163,7 @@ _claviger_argument() {
             ;;
         'org role:1') mapfile -t COMPREPLY < <(compgen -W 'owner admin member auditor' -- "$typed") ;;
         'ip-rule add:0') mapfile -t COMPREPLY < <(compgen -W 'allow deny block' -- "$typed") ;;
-        'audit verify:0')
+        'audit verify:0' | 'cmek keygen:0')
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")
             ;;

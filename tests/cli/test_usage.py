@@ -27,6 +27,8 @@ COMMANDS = {
     "share": "claviger-share", "share create": "claviger-share", "share list": "claviger-share",
     "share accept": "claviger-share", "share open": "claviger-share", "share decline": "claviger-share",
     "share revoke": "claviger-share",
+    "cmek": "claviger-cmek", "cmek keygen": "claviger-cmek", "cmek enable": "claviger-cmek",
+    "cmek disable": "claviger-cmek", "cmek rotate": "claviger-cmek", "cmek status": "claviger-cmek",
     "run": "claviger-run",
     "rotate": "claviger-rotate", "rotate vault": "claviger-rotate", "rotate list": "claviger-rotate",
     "rotate show": "claviger-rotate", "rotate pause": "claviger-rotate", "rotate resume": "claviger-rotate",
