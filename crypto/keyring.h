@@ -32,12 +32,25 @@ struct KekIdentity {
   friend bool operator==(const KekIdentity&, const KekIdentity&) = default;
 };
 
+// A key on a token of the customer's own. What lies under it needs that token (crypto/customer_tokens.h).
+using CustomerKeyId = Id<struct CustomerKeyTag>;
+struct CustomerKey {
+  CustomerKeyId id;
+  std::string token;  // label of the token
+  std::string label;  // CKA_LABEL of the key there
+  Bytes check;        // 44 bytes: 16 zero bytes sealed with it, by which the key is known again
+
+  friend bool operator==(const CustomerKey&, const CustomerKey&) = default;
+};
+
 // What PostgreSQL keeps of a KEK.
 struct WrappedKek {
   KekIdentity identity;
   uint32_t root_version = 1;
   Bytes blob;   // 40 bytes: AES Key Wrap (RFC 3394) of the 32-byte key under root `root_version`
   Bytes check;  // 44 bytes: IV(12) + GCM of 16 zero bytes under the KEK with the identity as AAD + tag(16)
+  std::optional<CustomerKey>
+      customer{};  // under which each data key lies besides; only CustomerKeyring looks
 
   friend bool operator==(const WrappedKek&, const WrappedKek&) = default;
 };
@@ -47,7 +60,8 @@ struct Dek {
   SecretBytes key;
 };
 
-// A data key sealed under a KEK: IV(12) + ciphertext(32) + tag(16) = 60 bytes.
+// A data key sealed under a KEK: IV(12) + ciphertext(32) + tag(16) = 60 bytes; sealed once more under a
+// customer's key, 88 bytes.
 struct SealedDek {
   Bytes bytes;
 };

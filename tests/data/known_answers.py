@@ -33,6 +33,7 @@ VAULT = uuid.UUID("0190aaaa-0002-7000-8000-000000000001")
 SECRET = uuid.UUID("0190aaaa-0003-7000-8000-000000000001")
 USER = uuid.UUID("0190aaaa-0004-7000-8000-000000000001")
 TOKEN = uuid.UUID("0190aaaa-0005-7000-8000-000000000001")
+CUSTOMER_KEY = uuid.UUID("0190aaaa-0009-7000-8000-000000000001")
 SHARE = uuid.UUID("0190aaaa-0008-7000-8000-000000000001")
 PATH = "db/main/password"
 ISSUER = "https://vault.example"
@@ -116,6 +117,8 @@ def secret_answers():
     yield "sealed_dek", gcm(kek, drawn.take(12), dek_aad, dek)
     yield "secret_aad", secret_aad
     yield "ciphertext", gcm(dek, FakeRandom(2).take(12), secret_aad, b"correct horse")
+    yield "customer_key_aad", canonical("claviger/customer-key/1", ORG, CUSTOMER_KEY)
+    yield "customer_dek_aad", canonical("claviger/customer-dek/1", CUSTOMER_KEY, dek_aad)
 
 
 # --- customer-managed key --------------------------------------------------------------------------------------
