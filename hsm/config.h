@@ -4,11 +4,19 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/secret_bytes.h"
 
 namespace claviger::hsm {
 
 enum class GcmIv : uint8_t { kCaller, kHsm };
+
+// A token of an organisation's own, seen by the same module.
+struct CustomerTokenConfig {
+  OrgId org;
+  std::string label;
+  std::string pin_file;  // as HsmConfig's
+};
 
 struct HsmConfig {
   std::string module_path;                // absolute path of the PKCS#11 module
@@ -16,7 +24,8 @@ struct HsmConfig {
   std::vector<std::string> token_labels;  // the first that is present and holds our keys is used
   std::string token_serial;               // alternative to labels; empty: by label
   std::string pin_file;                   // refused if group or world can read it
-  uint32_t max_sessions = 16;             // operation sessions, besides anchor and owner
+  std::vector<CustomerTokenConfig> customer_tokens;
+  uint32_t max_sessions = 16;  // operation sessions, besides anchor and owner
   uint32_t max_cached_keks = 1024;
   std::chrono::milliseconds operation_timeout{5000};  // a verb answers within this even if the module hangs
   std::chrono::milliseconds acquire_timeout{2000};    // wait for a free session

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "crypto/random.h"
+#include "hsm/pkcs11_customer_tokens.h"
 #include "hsm/settling.h"
 #include "hsm/supervisor.h"
 
@@ -77,10 +78,12 @@ class Pkcs11Keyring final : public crypto::Keyring {
         log_(log),
         settling_(std::make_shared<Settling>(config.key_settling)),
         pool_({std::max(config.max_sessions, 2U), kMaxQueuedCalls}),
+        customers_(config, module_, pool_, random, log),
         supervisor_(config, module_, pool_, clock, random, log) {}
   ~Pkcs11Keyring() override;
 
   Outcome<void> Start() { return supervisor_.Start(); }
+  crypto::CustomerTokens& customers() { return customers_; }
 
   Result<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity& identity) override;
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
@@ -129,6 +132,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   const Log& log_;
   const std::shared_ptr<Settling> settling_;  // also of calls that are left behind
   CallPool pool_;
+  Pkcs11CustomerTokens customers_;
   Supervisor supervisor_;  // before the pool it uses goes
   std::atomic<size_t> series_length_{1};
 };
@@ -367,8 +371,8 @@ Result<Bytes> Pkcs11Keyring::Mac(ByteView message) {
 
 }  // namespace
 
-Result<std::unique_ptr<crypto::Keyring>> OpenKeyring(const HsmConfig& config, const Clock& clock,
-                                                     Random& random, const Log& log) {
+Result<std::unique_ptr<crypto::CustomerKeyring>> OpenKeyring(const HsmConfig& config, const Clock& clock,
+                                                             Random& random, const Log& log) {
   auto module = Module::Load(config);
   if (!module) return ToError(module.error());
   auto keyring = std::make_unique<Pkcs11Keyring>(config, std::move(module).value(), clock, random, log);
@@ -376,7 +380,8 @@ Result<std::unique_ptr<crypto::Keyring>> OpenKeyring(const HsmConfig& config, co
   if (!crypto::SystemRandom::IsPinned()) {
     return Internal("the PKCS#11 module replaced OpenSSL's random number generator");
   }
-  return std::unique_ptr<crypto::Keyring>(std::move(keyring));
+  crypto::CustomerTokens& customers = keyring->customers();
+  return std::make_unique<crypto::CustomerKeyring>(std::move(keyring), customers);
 }
 
 }  // namespace claviger::hsm

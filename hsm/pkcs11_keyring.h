@@ -9,16 +9,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "crypto/keyring.h"
+#include "crypto/customer_keyring.h"
 #include "hsm/config.h"
 
 namespace claviger::hsm {
 
 // Loads the module, logs in, finds the keys that `clavigerd init` made, and exercises the root key. Errors
 // carry one clear sentence: module cannot be loaded, token not found, wrong PIN, PIN file readable by others,
-// keys missing.
-Result<std::unique_ptr<crypto::Keyring>> OpenKeyring(const HsmConfig& config, const Clock& clock,
-                                                     Random& random, const Log& log);
+// keys missing. Tokens of customers are looked for when they are needed.
+Result<std::unique_ptr<crypto::CustomerKeyring>> OpenKeyring(const HsmConfig& config, const Clock& clock,
+                                                             Random& random, const Log& log);
 
 struct InitReport {
   std::vector<std::string> created;   // labels of keys made now

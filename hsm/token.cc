@@ -70,6 +70,28 @@ std::vector<Token> Candidates(const std::vector<Token>& present, const HsmConfig
 
 }  // namespace
 
+Outcome<std::optional<Token>> FindTokenByLabel(const Module& module, const std::string& label) {
+  TRY(const auto slots, SlotsWithToken(module));
+  std::optional<Token> found;
+  std::optional<Failure> silent;
+  for (const CK_SLOT_ID slot : slots) {
+    CK_TOKEN_INFO info{};
+    const CK_RV rv = module.functions().C_GetTokenInfo(slot, &info);
+    if (rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_TOKEN_NOT_RECOGNIZED) continue;
+    if (rv != CKR_OK) {
+      silent = Check(rv, "C_GetTokenInfo").error();
+      continue;
+    }
+    Token token{slot, TrimPadding(info.label, sizeof info.label),
+                TrimPadding(info.serialNumber, sizeof info.serialNumber), info.flags};
+    if ((info.flags & CKF_TOKEN_INITIALIZED) == 0 || token.label != label) continue;
+    if (found) return Ambiguous(token);
+    found = std::move(token);
+  }
+  if (!found && silent) return *silent;
+  return found;
+}
+
 Outcome<Token> FindToken(const std::shared_ptr<Module>& module, const HsmConfig& config, Want want) {
   TRY(auto present, PresentTokens(*module));
   const std::vector<Token> candidates = Candidates(present, config);

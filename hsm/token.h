@@ -2,6 +2,7 @@
 // Which token, and logging in to it.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "hsm/config.h"
@@ -16,6 +17,10 @@ struct Token {
   std::string serial;
   CK_FLAGS flags = 0;
 };
+
+// The token of that label; nullopt if no slot shows it. A slot that does not tell may be the one: then its
+// failure. kConflict if there are two.
+Outcome<std::optional<Token>> FindTokenByLabel(const Module& module, const std::string& label);
 
 enum class Want : uint8_t {
   kOurKeys,  // run: the token that shows our public keys
