@@ -151,9 +151,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, *keyring, system_kek, password_rules, pool, authenticator,
-                           ip_gate, policy_book, provider_keys, cmek_runner, audit, mail, guesses, readiness,
-                           token_keys, [&exports] { return exports->Lags(); }})));
+            Nouns::Create({config, clock, random, *keyring, keyring->tokens(), system_kek, password_rules,
+                           pool, authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
+                           guesses, readiness, token_keys, [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
   api::Pipeline pipeline(api::Router(nouns->Routes(crypto::JwksJson(audit_keys))), authenticator, ip_gate,

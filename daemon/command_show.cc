@@ -60,6 +60,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const SystemClock clock;
   crypto::SystemRandom random;
   OfflineKeyring keyring;
+  OfflineTokens customer_tokens;
   schema::Pool pool(config.database, log);
   const crypto::WrappedKek system_kek;
   const crypto::PasswordRules password_rules;
@@ -77,10 +78,11 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
   const api::RollbackWatch watch({}, clock, log);
   const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
-  TRY(const auto nouns, Stage(ExitCode::kInternal,
-                              Nouns::Create({config, clock, random, keyring, system_kek, password_rules, pool,
-                                             authenticator, ip_gate, policy_book, provider_keys, cmek_runner,
-                                             audit, mail, guesses, readiness, token_keys, nullptr})));
+  TRY(const auto nouns,
+      Stage(ExitCode::kInternal,
+            Nouns::Create({config, clock, random, keyring, customer_tokens, system_kek, password_rules, pool,
+                           authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
+                           guesses, readiness, token_keys, nullptr})));
   const auto routes = nouns->Routes("");
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -132,6 +132,18 @@ Status CheckConninfo(std::string_view key, const std::string& conninfo) {
   return Ok();
 }
 
+// A label must tell the tokens apart: ours from customers', and these from each other.
+Status CheckCustomerTokens(const hsm::HsmConfig& config) {
+  std::vector<std::string> labels = config.token_labels;
+  for (const auto& token : config.customer_tokens) {
+    if (std::find(labels.begin(), labels.end(), token.label) != labels.end()) {
+      return Invalid("hsm.customer_token names a token that another key names as well");
+    }
+    labels.push_back(token.label);
+  }
+  return Ok();
+}
+
 bool IsLocal(std::string_view address) {
   return address.starts_with("unix:") || address.starts_with("fd:") || address.starts_with("127.") ||
          address.starts_with("[::1]:") || address.starts_with("localhost:");
@@ -257,6 +269,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   FillFromSystemd(config, sources.environment);
   TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
+  TRYV(CheckCustomerTokens(config.hsm));
   TRYV(CheckListeners(config));
   TRYV(CheckPublicUrl(config.public_url));
   TRYV(CheckMail(config));

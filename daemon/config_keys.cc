@@ -78,6 +78,25 @@ ConfigKey TrustedProxies(std::string_view name, std::string_view about) {
   return key;
 }
 
+ConfigKey CustomerTokens(std::string_view name, std::string_view about) {
+  ConfigKey key{.name = name, .about = about, .repeatable = true};
+  key.read = [](Config& config, const Texts& texts) {
+    std::vector<hsm::CustomerTokenConfig> tokens(texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (!ReadValue(texts[i], tokens[i])) return false;
+    }
+    config.hsm.customer_tokens = std::move(tokens);
+    return true;
+  };
+  key.show = [](const Config& config) {
+    Texts texts;
+    for (const auto& token : config.hsm.customer_tokens) texts.push_back(ShowValue(token));
+    return texts;
+  };
+  key.rule = "an organisation's id, the label of its token and the absolute path of a PIN file, with blanks";
+  return key;
+}
+
 ConfigKey Masked(ConfigKey key) {
   key.masked = true;
   return key;
@@ -146,6 +165,8 @@ std::vector<ConfigKey> HsmKeys() {
            FIELD(hsm.token_labels)),
       Value("hsm.token_serial", "serial number of the token, instead of its label", FIELD(hsm.token_serial)),
       Value("hsm.pin_file", "file that holds the PIN", FIELD(hsm.pin_file)),
+      CustomerTokens("hsm.customer_token",
+                     "organisation, label and PIN file of a token of its own (repeatable)"),
       Number("hsm.max_sessions", "sessions for operations", 2, 1024, FIELD(hsm.max_sessions)),
       Number("hsm.max_cached_keks", "vault keys held unwrapped inside the HSM", 1, 1000000,
              FIELD(hsm.max_cached_keks)),

@@ -78,6 +78,19 @@ bool ReadValue(std::string_view text, Signup& out) { return ReadWord(text, kSign
 bool ReadValue(std::string_view text, api::MailSecurity& out) { return ReadWord(text, kMailSecurities, out); }
 bool ReadValue(std::string_view text, hsm::GcmIv& out) { return ReadWord(text, kGcmIvs, out); }
 
+bool ReadValue(std::string_view text, hsm::CustomerTokenConfig& out) {
+  const size_t first = text.find(' ');
+  const size_t last = text.rfind(' ');
+  if (first == std::string_view::npos || first == last) return false;
+  const auto org = OrgId::Parse(text.substr(0, first));
+  const std::string_view label = text.substr(first + 1, last - first - 1);
+  const std::string_view pin_file = text.substr(last + 1);
+  const bool label_ok = label.size() <= 32 && label.front() != ' ' && label.back() != ' ';
+  if (!org || !label_ok || !pin_file.starts_with('/')) return false;
+  out = {*org, std::string(label), std::string(pin_file)};
+  return true;
+}
+
 std::string ShowValue(std::chrono::milliseconds value) {
   const int64_t count = value.count();
   return count % 1000 == 0 ? std::to_string(count / 1000) + "s" : std::to_string(count) + "ms";
@@ -90,5 +103,8 @@ std::string ShowValue(MemoryLock value) { return ShowWord(value, kMemoryLocks); 
 std::string ShowValue(Signup value) { return ShowWord(value, kSignups); }
 std::string ShowValue(api::MailSecurity value) { return ShowWord(value, kMailSecurities); }
 std::string ShowValue(hsm::GcmIv value) { return ShowWord(value, kGcmIvs); }
+std::string ShowValue(const hsm::CustomerTokenConfig& value) {
+  return value.org.ToString() + " " + value.label + " " + value.pin_file;
+}
 
 }  // namespace claviger::daemon

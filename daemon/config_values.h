@@ -23,6 +23,8 @@ bool ReadValue(std::string_view text, MemoryLock& out);
 bool ReadValue(std::string_view text, Signup& out);
 bool ReadValue(std::string_view text, api::MailSecurity& out);
 bool ReadValue(std::string_view text, hsm::GcmIv& out);
+// "<id of the organisation> <label> <PIN file>", parted by blanks; the label may hold some.
+bool ReadValue(std::string_view text, hsm::CustomerTokenConfig& out);
 
 std::string ShowValue(std::chrono::milliseconds value);
 std::string ShowValue(uint32_t value);
@@ -33,6 +35,7 @@ std::string ShowValue(MemoryLock value);
 std::string ShowValue(Signup value);
 std::string ShowValue(api::MailSecurity value);
 std::string ShowValue(hsm::GcmIv value);
+std::string ShowValue(const hsm::CustomerTokenConfig& value);
 
 // What a value of the type must be, for a refusal.
 inline const char* RuleOf(bool) { return "true or false"; }

@@ -77,6 +77,7 @@ Nouns::Nouns(const NounParts& parts)
       secrets_(parts.pool, parts.keyring, parts.policy_book, parts.audit, parts.clock, parts.random,
                parts.config.secrets),
       cmek_(parts.pool, parts.cmek_runner, parts.audit, parts.clock, parts.random),
+      customer_keys_(parts.pool, parts.customer_tokens, parts.audit, parts.clock, parts.random),
       policies_(parts.pool, parts.policy_book, parts.audit, parts.clock, parts.random),
       rotations_(parts.pool, parts.audit, parts.clock, parts.random),
       share_finder_(parts.pool, parts.keyring, parts.guesses),
@@ -110,6 +111,7 @@ Rows Nouns::Routes(const std::string& audit_keys) {
   Add(all, api::VaultRoutes(vaults_));
   Add(all, api::SecretRoutes(secrets_, clock_));
   Add(all, api::CmekRoutes(cmek_));
+  Add(all, api::CustomerKeyRoutes(customer_keys_));
   Add(all, api::PolicyRoutes(policies_, clock_));
   Add(all, api::RotationRoutes(rotations_));
   Add(all, api::ShareRoutes({shares_, share_opener_, share_pages_}, clock_));

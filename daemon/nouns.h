@@ -13,6 +13,7 @@
 #include "api/auth/auth.h"
 #include "api/auth/token_keys.h"
 #include "api/cmek/cmek.h"
+#include "api/customer_keys/customer_keys.h"
 #include "api/device/device_pages.h"
 #include "api/health/health.h"
 #include "api/ip_rules/ip_rules.h"
@@ -41,6 +42,7 @@ struct NounParts {
   const Clock& clock;
   Random& random;
   crypto::Keyring& keyring;
+  crypto::CustomerTokens& customer_tokens;
   const crypto::WrappedKek& system_kek;
   const crypto::PasswordRules& password_rules;
   schema::Pool& pool;
@@ -89,6 +91,7 @@ class Nouns {
   api::Vaults vaults_;
   api::Secrets secrets_;
   api::Cmek cmek_;
+  api::CustomerKeys customer_keys_;
   api::Policies policies_;
   api::Rotations rotations_;
   api::ShareFinder share_finder_;

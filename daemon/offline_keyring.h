@@ -1,6 +1,7 @@
 #pragma once
 // A keyring without an HSM, for commands that need the program's structure and none of its keys.
 
+#include "crypto/customer_tokens.h"
 #include "crypto/keyring.h"
 
 namespace claviger::daemon {
@@ -29,6 +30,22 @@ class OfflineKeyring final : public crypto::Keyring {
   Status RefreshSigningKeys() override { return Refuse(); }
   Result<Bytes> Mac(ByteView) override { return Refuse(); }
   crypto::KeyringHealth Health() const override { return {}; }
+
+ private:
+  static Error Refuse() { return Unavailable("no HSM in this command"); }
+};
+
+// The same of customers' tokens.
+class OfflineTokens final : public crypto::CustomerTokens {
+ public:
+  Result<crypto::CustomerKey> Find(const KeyName&) override { return Refuse(); }
+  Status Check(const OrgId&, const crypto::CustomerKey&) override { return Refuse(); }
+  Result<Bytes> Seal(const OrgId&, const crypto::CustomerKey&, ByteView, ByteView) override {
+    return Refuse();
+  }
+  Result<Bytes> Open(const OrgId&, const crypto::CustomerKey&, ByteView, ByteView) override {
+    return Refuse();
+  }
 
  private:
   static Error Refuse() { return Unavailable("no HSM in this command"); }

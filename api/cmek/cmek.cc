@@ -65,6 +65,9 @@ Result<Vault> Cmek::Enable(const Principal& principal, const VaultId& vault,
         if (found.vault.cmek_fingerprint) {
           return Invalid("This vault has a customer-managed key already; exchange it by a rotation");
         }
+        if (found.vault.has_customer_key) {
+          return Conflict("This vault is under a key of the customer's token: it has one or the other");
+        }
         found.vault.cmek_fingerprint = fingerprint;
         return vaults_store::SetCmek(connection, found.grant, fingerprint);
       }));

@@ -30,7 +30,8 @@ class Cmek {
       : pool_(pool), runner_(runner), audit_(audit), clock_(clock), random_(random) {}
 
   // kNotFound, here and below, if the organisation has no such vault; kForbidden for who may not manage it.
-  // kInvalid if the vault has a key already: it is exchanged by Rotate.
+  // kInvalid if the vault has a key already: it is exchanged by Rotate. kConflict if it is under a key of the
+  // customer's token (api/customer_keys).
   Result<Vault> Enable(const Principal& principal, const VaultId& vault, const crypto::Digest& fingerprint,
                        AuditDraft& audit);
   // kInvalid if the vault has no key, kConflict while one of its rotations runs.

@@ -34,6 +34,11 @@ bool Passes(const Error& error) {
   return error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kConflict;
 }
 
+bool NeedsCustomer(const crypto::WrappedKek& newest, const std::vector<secrets_store::Outdated>& versions) {
+  return newest.customer || std::any_of(versions.begin(), versions.end(),
+                                        [](const auto& version) { return version.kek.customer.has_value(); });
+}
+
 }  // namespace
 
 RotationRunner::RotationRunner(RotationConfig config, const Parts& parts)
@@ -101,6 +106,12 @@ Result<bool> RotationRunner::RunOne() {
   return true;
 }
 
+// If this fails the lease ends by itself.
+void RotationRunner::Yield(const Claim& claim) {
+  auto lease = parts_.pool.Acquire();
+  if (lease) (void)rotations_store::Release(*lease.value(), claim);
+}
+
 Result<RotationRunner::Progress> RotationRunner::Step(Claim& claim) {
   const Rotation& rotation = claim.rotation;
   const SteadyTime begun = parts_.clock.Steady();
@@ -114,7 +125,10 @@ Result<RotationRunner::Progress> RotationRunner::Step(Claim& claim) {
                                               BatchSize()));
   }
   if (versions.empty()) return Finish(claim);
-  TRY(const auto progress, Reseal(claim, newest, versions));
+  auto resealed = Reseal(claim, newest, versions);
+  // Perhaps another node reaches the customer's token.
+  if (!resealed && Passes(resealed.error()) && NeedsCustomer(newest, versions)) Yield(claim);
+  TRY(const auto progress, std::move(resealed));
   if (config_.secrets_per_second != 0) {
     RestUntil(begun + std::chrono::microseconds(versions.size() * 1'000'000 / config_.secrets_per_second));
   }

@@ -16,7 +16,9 @@
 // outdated, and changes nothing.
 //
 // A row that does not open, which somebody edited or moved, stops the rotation as failed: nothing is lost,
-// since the older keys are there still. While the HSM or the database is away it is tried again and again.
+// since the older keys are there still. So does a customer's key that is not to be used (api/customer_keys).
+// While the HSM or the database is away it is tried again and again; while a customer's token is, by any
+// node.
 
 #include <condition_variable>
 #include <mutex>
@@ -66,6 +68,7 @@ class RotationRunner {
 
   void Loop();
   bool Stopping();
+  void Yield(const Claim& claim);
   void RestUntil(SteadyTime until);
   Result<Progress> Step(Claim& claim);
   Result<Progress> MakeKey(Claim& claim);

@@ -114,8 +114,8 @@ Result<SecretMetadata> Secrets::PutOnce(const Write& write) {
   TRY(const auto policies, book_.For(principal, base->vault));
   TRY(auto plan, Plan(write, *base, policies.get()));
   auto& version = plan.version;
-  TRY(version.sealed,
-      crypto::SealSecret(keyring_, random_, plan.kek, version.identity, write.request.value.View()));
+  TRY(version.sealed, Noted(write.audit, crypto::SealSecret(keyring_, random_, plan.kek, version.identity,
+                                                            write.request.value.View())));
 
   std::vector<schema::Connection::Call> calls;
   if (version.cmek) calls.push_back(secrets_store::KeepCmek(plan.grant, *version.cmek));
@@ -274,7 +274,8 @@ Result<Secrets::Readable> Secrets::FindReadable(const Read& read) {
 
 Result<Secret> Secrets::Open(const Read& read, Readable readable, const Within& within) {
   const auto& sealed = readable.sealed;
-  TRY(auto value, crypto::OpenSecret(keyring_, sealed.kek, readable.identity, sealed.secret));
+  TRY(auto value,
+      Noted(read.audit, crypto::OpenSecret(keyring_, sealed.kek, readable.identity, sealed.secret)));
   if (readable.limited || within) {
     TRYV(CheckSecretMetadata(readable.about));  // a read that cannot be answered must not be counted
     TRYV(Commit(read, readable, within));

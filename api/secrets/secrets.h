@@ -61,8 +61,9 @@ class Secrets {
     AuditDraft& audit;
   };
 
-  // kInvalid for a path that breaks the rule, or a value that is not sealed as the vault wants it; kConflict
-  // if others keep writing the same path.
+  // kForbidden, here and in Get, also while the customer does not let the key of the vault be used
+  // (crypto/customer_tokens.h). kInvalid for a path that breaks the rule, or a value that is not sealed as
+  // the vault wants it; kConflict if others keep writing the same path.
   Result<SecretMetadata> Put(const Write& write);
   // Many at once, in one transaction. An answer is empty where nothing was written for want of what Put can
   // do: make a new path, go on after another write of the same path, seal a long value, load policies, hold

@@ -1,5 +1,7 @@
 #include "api/secrets/secrets_store.h"
 
+#include "api/customer_keys/customer_keys_store.h"
+
 namespace claviger::api::secrets_store {
 namespace {
 
@@ -22,9 +24,13 @@ using schema::Statement;
 #define NEWEST_VERSION(org)                            \
   "(SELECT * FROM secret_versions WHERE org_id = " org \
   " AND secret_id = s.id AND version = s.version LIMIT 1) r"
-#define KEK(org, vault, version)                                                                     \
-  "(SELECT * FROM vault_keks WHERE org_id = " org " AND vault_id = " vault " AND version = " version \
-  " LIMIT 1) k"
+#define KEK(org, vault, version)                                                                       \
+  "(SELECT k.version, k.root_version, k.blob, k.check_record, c.id AS customer_id, c.token, c.label, " \
+  "c.check_record AS customer_check FROM vault_keks k LEFT JOIN vault_customer_keys c "                \
+  "ON c.org_id = k.org_id AND c.vault_id = k.vault_id AND c.id = k.customer_key_id "                   \
+  "WHERE k.org_id = " org " AND k.vault_id = " vault " AND k.version = " version " LIMIT 1) k"
+#define KEK_COLUMNS \
+  "k.root_version, k.blob, k.check_record, k.customer_id, k.token, k.label, k.customer_check"
 
 // LEFT JOINs tell an absent vault (no row) from an absent secret (a row of NULLs) in one round trip.
 constexpr Statement kFindForRead{
@@ -33,7 +39,7 @@ constexpr Statement kFindForRead{
     "r.type, r.metadata, r.created_at, r.expires_at, r.max_access_count, r.access_count, "
     "r.created_by_type, r.created_by, r.kek_version, r.sealed_dek, "
     "CASE WHEN octet_length(r.ciphertext) <= $4 THEN r.ciphertext END, "
-    "k.root_version, k.blob, k.check_record, r.first_kek_version, r.cmek_fingerprint IS NOT NULL "
+    "r.first_kek_version, r.cmek_fingerprint IS NOT NULL, " KEK_COLUMNS " "
     "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
     "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
     "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
@@ -57,11 +63,9 @@ enum ReadColumn {
   kKekVersion,
   kSealedDek,
   kCiphertext,
-  kRootVersion,
-  kKekBlob,
-  kKekCheck,
   kFirstKekVersion,
-  kCmekEncrypted
+  kCmekEncrypted,
+  kKek  // and what follows
 };
 
 constexpr Statement kCountAccess{"secrets_count_access",
@@ -71,8 +75,8 @@ constexpr Statement kCountAccess{"secrets_count_access",
 
 constexpr Statement kFindForWrite{
     "secrets_find_for_write",
-    "SELECT q.place, v.created_by_type, v.created_by, k.version, k.root_version, k.blob, k.check_record, "
-    "s.id, s.version, CASE WHEN s.deleted_at IS NULL THEN r.type END, v.cmek_fingerprint "
+    "SELECT q.place, v.created_by_type, v.created_by, s.id, s.version, "
+    "CASE WHEN s.deleted_at IS NULL THEN r.type END, v.cmek_fingerprint, k.version, " KEK_COLUMNS " "
     "FROM " PLACES "CROSS JOIN LATERAL " VAULT("q.org_id", "q.vault_id") " "
     "LEFT JOIN LATERAL " SECRET_AT("q.org_id", "q.vault_id", "q.path") " ON true "
     "LEFT JOIN LATERAL " NEWEST_VERSION("q.org_id") " ON true "
@@ -82,14 +86,12 @@ enum WriteColumn {
   kBasePlace,
   kBaseVaultByType,
   kBaseVaultBy,
-  kBaseKekVersion,
-  kBaseRootVersion,
-  kBaseKekBlob,
-  kBaseKekCheck,
   kBaseId,
   kBaseVersion,
   kBaseType,
-  kBaseCmek
+  kBaseCmek,
+  kBaseKekVersion,
+  kBaseKek
 };
 
 // A second first write of the path breaks the unique key.
@@ -134,9 +136,8 @@ constexpr Statement kWriteNext{
 
 constexpr Statement kFindOutdated{
     "secrets_find_outdated",
-    "SELECT r.secret_id, r.version, r.kek_version, r.first_kek_version, r.sealed_dek, s.path, "
-    "k.root_version, k.blob, k.check_record "
-    "FROM (SELECT secret_id, version, kek_version, first_kek_version, sealed_dek FROM secret_versions "
+    "SELECT r.secret_id, r.version, r.kek_version, r.first_kek_version, r.sealed_dek, s.path, " KEK_COLUMNS
+    " FROM (SELECT secret_id, version, kek_version, first_kek_version, sealed_dek FROM secret_versions "
     "WHERE org_id = $1 AND vault_id = $2 AND kek_version < $3 ORDER BY kek_version LIMIT $4) r "
     "LEFT JOIN LATERAL (SELECT path FROM secrets WHERE org_id = $1 AND id = r.secret_id LIMIT 1) s ON true "
     "LEFT JOIN LATERAL " KEK("$1", "$2", "r.kek_version") " ON true",
@@ -148,9 +149,7 @@ enum OutdatedColumn {
   kOldFirstKekVersion,
   kOldDek,
   kOldPath,
-  kOldRootVersion,
-  kOldKekBlob,
-  kOldKekCheck
+  kOldKek
 };
 
 constexpr Statement kCountOutdated{
@@ -164,7 +163,7 @@ constexpr Statement kReseal{"secrets_reseal", "SELECT reseal_versions($1, $2, $3
 constexpr Statement kFindUnderCmek{
     "secrets_find_under_cmek",
     "SELECT r.secret_id, r.version, s.path, s.version = r.version AND s.deleted_at IS NULL, r.kek_version, "
-    "r.first_kek_version, r.sealed_dek, r.ciphertext, k.root_version, k.blob, k.check_record "
+    "r.first_kek_version, r.sealed_dek, r.ciphertext, " KEK_COLUMNS " "
     "FROM (SELECT *, sum(octet_length(ciphertext)) OVER (ORDER BY secret_id, version) AS bytes, "
     "row_number() OVER (ORDER BY secret_id, version) AS place FROM "
     "(SELECT * FROM secret_versions WHERE org_id = $1 AND vault_id = $2 AND cmek_fingerprint BETWEEN $3 AND $3 "
@@ -183,9 +182,7 @@ enum CmekColumn {
   kCmekFirstKekVersion,
   kCmekDek,
   kCmekCiphertext,
-  kCmekRootVersion,
-  kCmekKekBlob,
-  kCmekKekCheck
+  kCmekKek
 };
 
 constexpr Statement kCountCmek{
@@ -220,6 +217,7 @@ constexpr Statement kList{
     "LEFT JOIN LATERAL " NEWEST_VERSION("$1") " ON true ORDER BY s.path",
     true};
 
+#undef KEK_COLUMNS
 #undef KEK
 #undef NEWEST_VERSION
 #undef SECRET_AT
@@ -243,6 +241,14 @@ uint32_t NumberAt(const Rows& rows, int row, int column) {
 Bytes BytesAt(const Rows& rows, int row, int column) {
   const ByteView view = rows.Blob(row, column);
   return {view.begin(), view.end()};
+}
+
+// From its columns on; nullopt if they are NULL.
+std::optional<crypto::WrappedKek> KekAt(const Rows& rows, int row, int first,
+                                        const crypto::KekIdentity& identity) {
+  if (rows.IsNull(row, first)) return std::nullopt;
+  return crypto::WrappedKek{identity, NumberAt(rows, row, first), BytesAt(rows, row, first + 1),
+                            BytesAt(rows, row, first + 2), customer_keys_store::KeyAt(rows, row, first + 3)};
 }
 
 struct PlaceArrays {
@@ -327,12 +333,9 @@ bool FoundSecret::used_up() const {
 Result<FoundSecret::Sealed> FoundSecret::Unlock(const Grant& grant) const {
   if (!(grant.org() == org_ && grant.vault() == vault_)) return Internal("grant is for another vault");
   if (rows_->IsNull(row_, kCiphertext)) return IntegrityFailure("newest version of a secret is missing");
-  if (rows_->IsNull(row_, kKekBlob)) return IntegrityFailure("KEK of a secret version is missing");
-  return Sealed{{{org_, vault_, NumberAt(*rows_, row_, kKekVersion)},
-                 NumberAt(*rows_, row_, kRootVersion),
-                 BytesAt(*rows_, row_, kKekBlob),
-                 BytesAt(*rows_, row_, kKekCheck)},
-                {{BytesAt(*rows_, row_, kSealedDek)}, BytesAt(*rows_, row_, kCiphertext)}};
+  auto kek = KekAt(*rows_, row_, kKek, {org_, vault_, NumberAt(*rows_, row_, kKekVersion)});
+  if (!kek) return IntegrityFailure("KEK of a secret version is missing");
+  return Sealed{*std::move(kek), {{BytesAt(*rows_, row_, kSealedDek)}, BytesAt(*rows_, row_, kCiphertext)}};
 }
 
 Result<std::vector<std::optional<FoundSecret>>> FindForRead(Connection& connection,
@@ -367,10 +370,7 @@ Result<std::vector<std::optional<WriteBase>>> FindForWrite(Connection& connectio
                   rows.UuidAt(row, kBaseVaultBy)};
     if (!rows.IsNull(row, kBaseCmek)) base.cmek = crypto::ToDigest(rows.Blob(row, kBaseCmek));
     if (!rows.IsNull(row, kBaseKekVersion)) {
-      base.kek = crypto::WrappedKek{{place.org, place.vault, NumberAt(rows, row, kBaseKekVersion)},
-                                    NumberAt(rows, row, kBaseRootVersion),
-                                    BytesAt(rows, row, kBaseKekBlob),
-                                    BytesAt(rows, row, kBaseKekCheck)};
+      base.kek = KekAt(rows, row, kBaseKek, {place.org, place.vault, NumberAt(rows, row, kBaseKekVersion)});
     }
     if (!rows.IsNull(row, kBaseId)) {
       base.previous = WriteBase::Previous{rows.IdAt<SecretId>(row, kBaseId),
@@ -441,7 +441,8 @@ Result<std::vector<Outdated>> FindOutdated(Connection& connection, const OrgId& 
   TRY(const auto rows, connection.Run(kFindOutdated, {org, vault, newest, limit}));
   std::vector<Outdated> found;
   for (int row = 0; row < rows.size(); ++row) {
-    if (rows.IsNull(row, kOldPath) || rows.IsNull(row, kOldKekBlob)) {
+    auto kek = KekAt(rows, row, kOldKek, {org, vault, NumberAt(rows, row, kOldKekVersion)});
+    if (rows.IsNull(row, kOldPath) || !kek) {
       return IntegrityFailure("secret or KEK of a secret version is missing");
     }
     Outdated& version = found.emplace_back();
@@ -454,10 +455,7 @@ Result<std::vector<Outdated>> FindOutdated(Connection& connection, const OrgId& 
     if (!rows.IsNull(row, kOldFirstKekVersion)) {
       version.identity.first_kek_version = NumberAt(rows, row, kOldFirstKekVersion);
     }
-    version.kek = {{org, vault, version.identity.kek_version},
-                   NumberAt(rows, row, kOldRootVersion),
-                   BytesAt(rows, row, kOldKekBlob),
-                   BytesAt(rows, row, kOldKekCheck)};
+    version.kek = *std::move(kek);
     version.dek = {BytesAt(rows, row, kOldDek)};
   }
   return found;
@@ -495,7 +493,8 @@ Result<std::vector<UnderCmek>> FindUnderCmek(Connection& connection, const Grant
                                       after.version, page.limit, page.max_bytes}));
   std::vector<UnderCmek> found;
   for (int row = 0; row < rows.size(); ++row) {
-    if (rows.IsNull(row, kCmekPath) || rows.IsNull(row, kCmekKekBlob)) {
+    auto kek = KekAt(rows, row, kCmekKek, {grant.org(), grant.vault(), NumberAt(rows, row, kCmekKekVersion)});
+    if (rows.IsNull(row, kCmekPath) || !kek) {
       return IntegrityFailure("secret or KEK of a secret version is missing");
     }
     UnderCmek& version = found.emplace_back();
@@ -509,10 +508,7 @@ Result<std::vector<UnderCmek>> FindUnderCmek(Connection& connection, const Grant
       version.identity.first_kek_version = NumberAt(rows, row, kCmekFirstKekVersion);
     }
     version.is_readable = rows.Bool(row, kCmekReadable);
-    version.kek = {{grant.org(), grant.vault(), version.identity.kek_version},
-                   NumberAt(rows, row, kCmekRootVersion),
-                   BytesAt(rows, row, kCmekKekBlob),
-                   BytesAt(rows, row, kCmekKekCheck)};
+    version.kek = *std::move(kek);
     version.sealed = {{BytesAt(rows, row, kCmekDek)}, BytesAt(rows, row, kCmekCiphertext)};
   }
   return found;

@@ -1,5 +1,7 @@
 #include "api/vaults/vaults_store.h"
 
+#include "api/customer_keys/customer_keys_store.h"
+
 namespace claviger::api::vaults_store {
 namespace {
 
@@ -12,10 +14,13 @@ constexpr Statement kInsert{"vaults_insert",
 
 constexpr Statement kInsertKek{
     "vault_keks_insert",
-    "INSERT INTO vault_keks (org_id, vault_id, version, root_version, blob, check_record, created_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
+    "INSERT INTO vault_keks (org_id, vault_id, version, root_version, blob, check_record, created_at, "
+    "customer_key_id) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+    "(SELECT customer_key_id FROM vaults WHERE org_id = $1 AND id = $2))"};
 
-#define VAULT_COLUMNS "id, name, description, created_by_type, created_by, created_at, cmek_fingerprint"
+#define VAULT_COLUMNS                                                                  \
+  "id, name, description, created_by_type, created_by, created_at, cmek_fingerprint, " \
+  "customer_key_id IS NOT NULL"
 
 // The order leaves the planner only the index by id: with one vault in most organisations it would rather
 // walk all vaults of this one.
@@ -32,10 +37,13 @@ constexpr Statement kKeep{"vaults_keep", "SELECT 1 FROM vaults WHERE org_id = $1
 constexpr Statement kNewestKekVersion{"vaults_newest_kek_version",
                                       "SELECT kek_version FROM vaults WHERE org_id = $1 AND id = $2", true};
 
-constexpr Statement kFindKek{"vault_keks_find",
-                             "SELECT root_version, blob, check_record FROM vault_keks "
-                             "WHERE org_id = $1 AND vault_id = $2 AND version = $3",
-                             true};
+constexpr Statement kFindKek{
+    "vault_keks_find",
+    "SELECT k.root_version, k.blob, k.check_record, c.id, c.token, c.label, "
+    "c.check_record FROM vault_keks k LEFT JOIN vault_customer_keys c "
+    "ON c.org_id = k.org_id AND c.vault_id = k.vault_id AND c.id = k.customer_key_id "
+    "WHERE k.org_id = $1 AND k.vault_id = $2 AND k.version = $3",
+    true};
 
 constexpr Statement kAdvance{
     "vaults_advance_kek",
@@ -80,6 +88,7 @@ Vault ReadVault(const Rows& rows, int row) {
   vault.created_by = rows.UuidAt(row, 4);
   vault.created_at = rows.Timestamp(row, 5);
   if (!rows.IsNull(row, 6)) vault.cmek_fingerprint = crypto::ToDigest(rows.Blob(row, 6));
+  vault.has_customer_key = rows.Bool(row, 7);
   return vault;
 }
 
@@ -128,7 +137,7 @@ Result<crypto::WrappedKek> FindKek(schema::Connection& connection, const crypto:
   const ByteView blob = rows.Blob(0, 1);
   const ByteView check = rows.Blob(0, 2);
   return crypto::WrappedKek{identity, static_cast<uint32_t>(rows.Int4(0, 0)), Bytes(blob.begin(), blob.end()),
-                            Bytes(check.begin(), check.end())};
+                            Bytes(check.begin(), check.end()), customer_keys_store::KeyAt(rows, 0, 3)};
 }
 
 Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek& kek, Time created_at) {

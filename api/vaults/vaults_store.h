@@ -27,6 +27,7 @@ Result<std::optional<uint32_t>> NewestKekVersion(schema::Connection& connection,
 // kIntegrity if the vault has no KEK of that version.
 Result<crypto::WrappedKek> FindKek(schema::Connection& connection, const crypto::KekIdentity& identity);
 // The KEK becomes the vault's newest, from which on all is written under it; false if another did meanwhile.
+// It goes with the customer's key that the vault then has, if any.
 Result<bool> AdvanceKek(schema::Connection& connection, const crypto::WrappedKek& kek, Time created_at);
 // Removes all KEKs but the newest. kConflict, at the commit at the latest, if a version lies under one of
 // them.

@@ -37,6 +37,8 @@ struct Vault {
   Time created_at{};
   // Of the key under which clients seal values before they write them; nullopt: they do not.
   std::optional<crypto::Digest> cmek_fingerprint;
+  // Its data keys are to lie under a key on the customer's token (api/customer_keys). Not encoded.
+  bool has_customer_key = false;
 };
 Json EncodeVault(const Vault& vault);
 Result<Vault> DecodeVault(const Json& json);

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import cmek, wait
+from support.customer_token import CustomerToken
 from support.browser_form import Browser
 from support.device import Login, approve, refresh
 from support.sharing import open_share, outbound, share
@@ -53,7 +54,7 @@ def canaries(own_daemon):
     secrets_of_shares = shares(own_daemon, account)
     secrets_of_devices = devices(own_daemon, account, new_password)
     secrets_of_mfa = second_factor(own_daemon, account, new_password)
-    secrets_of_cmek = customer_keys(account)
+    secrets_of_cmek = customer_keys(account) + customer_token(own_daemon, account)
     return [*values, *secrets_of_shares, *secrets_of_devices, *secrets_of_mfa, *secrets_of_cmek, account.password, new_password, account.token,
             key, agent_key, own_daemon.installation.token.pin]
 
@@ -90,6 +91,25 @@ def customer_keys(account):
     assert cmek.rotated(vault, old, new)["status"] == "completed"
     assert new.open(vault.get("sealed").json()["value"]) == value
     return [value, *(key.text for key in (old, new, wrong)), *(key.raw.hex() for key in (old, new, wrong))]
+
+
+def customer_token(daemon, account):
+    """The PIN of a customer's token, used and refused, and what lay under a key there."""
+    token = CustomerToken(daemon.installation, f"canary-{secrets.token_hex(4)}")
+    token.make("key")
+    setting = f"customer_token = {token.setting(account.me()['org_id'])}"
+    daemon.config_path.write_text(daemon.config_path.read_text().replace("[hsm]\n", f"[hsm]\n{setting}\n"))
+    daemon.restart()
+    vault = account.create_vault()
+    value = f"canary-{secrets.token_hex(16)}"
+    assert vault.put("bound", value).status_code == 201
+    path = vault.path() + "/customer-key"
+    assert account.put(path, json={"token": token.label, "key": "key"}).status_code == 202
+    wait.until(lambda: account.get(path).json()["state"] == "bound", "the vault to be bound", timeout=60)
+    assert vault.get("bound").json()["value"] == value
+    token.disable("key")
+    wait.until(lambda: vault.get("bound").status_code == 403, "the vault to be closed")
+    return [value, token.pin]
 
 
 def second_factor(daemon, account, password):

@@ -190,6 +190,8 @@ TEST_CASE("the runtime role cannot rewrite what is sealed or move it elsewhere")
                           "DELETE FROM secret_versions",
                           "UPDATE vault_keks SET blob = blob",
                           "DELETE FROM vault_keks",
+                          "UPDATE vault_keks SET customer_key_id = NULL",
+                          "UPDATE vault_customer_keys SET label = label",
                           "UPDATE rotations SET vault_id = vault_id",
                           "UPDATE rotations SET new_fingerprint = new_fingerprint",
                           "UPDATE rotations SET requested_by = requested_by",
@@ -277,6 +279,31 @@ TEST_CASE("deleting a vault or an organisation takes its secrets and keys with i
                                           "FROM secrets), (SELECT count(*) FROM vault_keks)"),
                                       {}));
   for (int column = 0; column < 3; ++column) CHECK(rows.Int8(0, column) == 1);
+}
+
+TEST_CASE("a vault that is bound to a customer's key goes with it, and has no key of the other kind") {
+  auto runtime = As("claviger_app");
+  InsertVault(*runtime, "8");
+  const std::string id = "'00000000-0000-7000-8000-000000000008'";
+  const auto bind = [&](const std::string& key, const std::string& check) {
+    return Sqlstate(*runtime, "INSERT INTO vault_customer_keys VALUES (" + id + ", " + id + ", " + key +
+                                  ", 'acme', 'key', decode(repeat('00', " + check + "), 'hex'), now())");
+  };
+  const std::string where = " WHERE org_id = " + id + " AND id = " + id;
+  CHECK(Sqlstate(*runtime, "UPDATE vaults SET customer_key_id = " + id + where) == "23503");
+  CHECK(bind(id, "43") == "23514");
+  CHECK(bind(id, "44").empty());
+  CHECK(Sqlstate(*runtime, "UPDATE vaults SET customer_key_id = " + id + where).empty());
+  CHECK(
+      Sqlstate(*runtime, "INSERT INTO vault_keks SELECT org_id, vault_id, 2, 1, blob, check_record, now(), " +
+                             id + " FROM vault_keks WHERE vault_id = " + id)
+          .empty());
+  CHECK(Sqlstate(*runtime, "DELETE FROM vault_customer_keys WHERE vault_id = " + id) == "23503");
+  CHECK(Sqlstate(*runtime, "UPDATE vaults SET cmek_fingerprint = decode(repeat('11', 32), 'hex')" + where) ==
+        "23514");
+  CHECK(Sqlstate(*runtime, "DELETE FROM vaults" + where).empty());
+  const auto left = Must(runtime->Run(Sql("SELECT count(*) FROM vault_customer_keys"), {}));
+  CHECK(left.Int8(0, 0) == 0);
 }
 
 TEST_CASE("a key that sealed a secret cannot be deleted while the secret is there") {

@@ -26,7 +26,7 @@ struct Database {
     Sql("TRUNCATE orgs, users, revoked_tokens, change_log, ip_rules, api_keys, agents, vaults, vault_keks, "
         "secrets, "
         "secret_versions, policies, shares, "
-        "rotations, audit_events, audit_exports, "
+        "rotations, vault_customer_keys, audit_events, audit_exports, "
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "device_codes, page_sessions, refresh_families, refresh_tokens, "
         "mfa_challenges, outbox, enrollments, pending_signups, invitations, guess_budgets, "

@@ -54,6 +54,22 @@ TEST_CASE("words are exact") {
   CHECK_FALSE(Read<MemoryLock>("Required"));
 }
 
+TEST_CASE("a customer's token is an organisation, a label and a PIN file") {
+  const std::string org = "0190aaaa-0001-7000-8000-000000000001";
+  const auto token = Read<hsm::CustomerTokenConfig>(org + " a token /etc/claviger/acme.pin");
+  REQUIRE(token);
+  CHECK(token->org.ToString() == org);
+  CHECK(token->label == "a token");
+  CHECK(token->pin_file == "/etc/claviger/acme.pin");
+  CHECK(ShowValue(*token) == org + " a token /etc/claviger/acme.pin");
+  for (const std::string& text :
+       {std::string(), org, org + " /pin", org + "  /pin", org + " label pin", org + "  label /pin",
+        org + " label  /pin", std::string("acme label /pin"), org + " " + std::string(33, 'x') + " /pin"}) {
+    CAPTURE(text);
+    CHECK_FALSE(Read<hsm::CustomerTokenConfig>(text));
+  }
+}
+
 TEST_CASE("every type reads what it shows") {
   for (const auto value :
        {milliseconds(1), milliseconds(999), milliseconds(1000), milliseconds(1500), milliseconds(60000)}) {
