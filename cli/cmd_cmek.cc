@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "api/cmek/cmek_wire.h"
+#include "api/customer_keys/customer_keys_wire.h"
 #include "cli/cmek_keys.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -35,6 +36,8 @@ struct CmekCommandOptions {
   std::string old_key_file;
   std::string new_key_file;
   std::string rotation;
+  std::string token;
+  std::string key;
   bool watch = false;
   bool yes = false;
 };
@@ -169,6 +172,82 @@ Result<int> Rotate(const Context& context, const CmekCommandOptions& options) {
   return Tell(context, api, vault_id, std::move(rotation), options.watch);
 }
 
+// Keys on a token of the organisation's own.
+
+std::string BoundTarget(const std::string& vault_id) { return VaultTarget(vault_id) + "/customer-key"; }
+
+void PrintBound(const Context& context, const Json& status) {
+  if (context.json()) return PrintJson(status);
+  const bool usable = TextOf(status, "usable") == "true";
+  PrintFields({{"vault", TextOf(status, "vault_id")},
+               {"token", TextOf(status, "token")},
+               {"key", TextOf(status, "key")},
+               {"state", TextOf(status, "state")},
+               {"usable", usable ? "yes" : "no: " + TextOf(status, "reason")},
+               {"since", TextOf(status, "bound_at")},
+               {"rotation", TextOf(status, "rotation_id")},
+               {"rotation state", TextOf(status, "rotation_state")}});
+}
+
+// Until no rotation of the vault is under way. A vault without a key has none.
+Result<int> AwaitMove(const Context& context, ApiClient& api, const std::string& vault_id) {
+  for (;; std::this_thread::sleep_for(kPause)) {
+    const auto status = api.Get(BoundTarget(vault_id));
+    if (!status && status.error().kind == ErrorKind::kNotFound) {
+      if (context.json()) PrintJson({{"vault_id", vault_id}, {"state", "released"}});
+      Notice("The vault is under no key of the customer's token");
+      return kExitOk;
+    }
+    TRYV(status);
+    const std::string state = TextOf(status.value(), "rotation_state");
+    if (state == "pending" || state == "running") continue;
+    PrintBound(context, status.value());
+    return state.empty() ? kExitOk : kExitFailed;
+  }
+}
+
+Result<int> TellMove(const Context& context, ApiClient& api, const std::string& vault_id,
+                     const Json& rotation, bool watch) {
+  if (watch) return AwaitMove(context, api, vault_id);
+  if (context.json()) {
+    PrintJson(rotation);
+  } else {
+    PrintFields({{"rotation", TextOf(rotation, "id")}, {"state", TextOf(rotation, "state")}});
+  }
+  return kExitOk;
+}
+
+Result<int> Bind(const Context& context, const CmekCommandOptions& options) {
+  TRY(ApiClient api, context.LoggedIn());
+  TRY(const auto vault_id, FindVaultId(api, options.vault));
+  const Json body = api::EncodeBindCustomerKey({options.token, options.key});
+  TRY(const Json rotation, api.PutText(BoundTarget(vault_id), api::DumpJson(body)));
+  return TellMove(context, api, vault_id, rotation, options.watch);
+}
+
+Result<int> Release(const Context& context, const CmekCommandOptions& options) {
+  if (!options.yes) {
+    auto sure = Confirm("Let " + Printable(options.vault) + " be opened without the customer's token?");
+    if (!sure) return UsageError("Releasing needs a confirmation: answer on a terminal, or give --yes");
+    if (!sure.value()) {
+      Notice("Nothing was changed");
+      return kExitFailed;
+    }
+  }
+  TRY(ApiClient api, context.LoggedIn());
+  TRY(const auto vault_id, FindVaultId(api, options.vault));
+  TRY(const Json rotation, api.DeleteForAnswer(BoundTarget(vault_id)));
+  return TellMove(context, api, vault_id, rotation, options.watch);
+}
+
+Result<int> ShowBound(const Context& context, const CmekCommandOptions& options) {
+  TRY(ApiClient api, context.LoggedIn());
+  TRY(const auto vault_id, FindVaultId(api, options.vault));
+  TRY(const Json status, api.Get(BoundTarget(vault_id)));
+  PrintBound(context, status);
+  return kExitOk;
+}
+
 Result<int> ShowStatus(const Context& context, const CmekCommandOptions& options) {
   TRY(ApiClient api, context.LoggedIn());
   if (options.rotation.empty()) {
@@ -184,8 +263,7 @@ Result<int> ShowStatus(const Context& context, const CmekCommandOptions& options
 }  // namespace
 
 void AddCmek(CLI::App& app, Action& chosen) {
-  auto* group =
-      app.add_subcommand("cmek", "Seal values under a key of your own before they leave this machine");
+  auto* group = app.add_subcommand("cmek", "Keep values under a key of your own, in a file or in your HSM");
   group->require_subcommand(1);
   auto options = std::make_shared<CmekCommandOptions>();
   const auto add_vault = [&](CLI::App* command) {
@@ -224,6 +302,23 @@ void AddCmek(CLI::App& app, Action& chosen) {
   status->add_option("rotation", options->rotation, "Its id");
   add_watch(status);
   Choose(status, chosen, options, ShowStatus);
+
+  auto* bind = group->add_subcommand("bind", "Bind a vault to a key on a token of your organisation's own");
+  add_vault(bind);
+  bind->add_option("--token", options->token, "Label of the token")->required();
+  bind->add_option("--key", options->key, "Label of the AES key on it")->required();
+  add_watch(bind);
+  Choose(bind, chosen, options, Bind);
+
+  auto* release = group->add_subcommand("release", "Let a vault be opened without that token again");
+  add_vault(release);
+  release->add_flag("--yes", options->yes, "Do not ask");
+  add_watch(release);
+  Choose(release, chosen, options, Release);
+
+  auto* bound = group->add_subcommand("bound", "Show to which key on a token a vault is bound");
+  add_vault(bound);
+  Choose(bound, chosen, options, ShowBound);
 }
 
 }  // namespace claviger::cli

@@ -48,6 +48,8 @@ _claviger_options() {
         'cmek status') echo --watch ;;
         'cmek enable') echo --key-file --fingerprint ;;
         'cmek rotate') echo --old-key-file --new-key-file --watch ;;
+        'cmek bind') echo --token --key --watch ;;
+        'cmek release') echo --yes --watch ;;
         'policy create')
             echo --agent --user --read --write --delete --allow-ip --hours --days --timezone --expires-at --expires-in
             ;;
@@ -84,7 +86,7 @@ _claviger_subcommands() {
         agent) echo create enroll list show update deactivate rotate-key token ;;
         vault) echo create list show delete ;;
         secret) echo put get export list describe delete ;;
-        cmek) echo keygen enable disable rotate status ;;
+        cmek) echo keygen enable disable rotate status bind release bound ;;
         policy) echo create list update delete ;;
         rotate) echo vault list show pause resume ;;
         share) echo create list accept open decline revoke ;;
@@ -155,7 +157,7 @@ _claviger_argument() {
     local typed=$1
     case "$command:${#arguments[@]}" in
         'vault show:0' | 'vault delete:0' | 'rotate vault:0' | 'cmek enable:0' | 'cmek disable:0' | 'cmek rotate:0' | \
-            'cmek status:0' | 'secret '*:0 | 'policy '*:0 | 'share create:0')
+            'cmek status:0' | 'cmek bind:0' | 'cmek release:0' | 'cmek bound:0' | 'secret '*:0 | 'policy '*:0 | 'share create:0')
             _claviger_offer "$typed" < <(_claviger_ask vault list --names-only)
             ;;
         'secret put:1' | 'secret get:1' | 'secret describe:1' | 'secret delete:1' | 'share create:1')

@@ -62,7 +62,7 @@ complete -c claviger -n '__claviger_at -n 0' -a vault -d 'Create, list, show and
 complete -c claviger -n '__claviger_at -n 0' -a secret -d 'Store, read, list and delete secrets'
 complete -c claviger -n '__claviger_at -n 0' -a policy -d 'Say who may touch which secrets'
 complete -c claviger -n '__claviger_at -n 0' -a share -d 'Let others read a secret'
-complete -c claviger -n '__claviger_at -n 0' -a cmek -d 'Seal values under a key of your own'
+complete -c claviger -n '__claviger_at -n 0' -a cmek -d 'Keep values under a key of your own'
 complete -c claviger -n '__claviger_at -n 0' -a run -d 'Run a program with secrets'
 complete -c claviger -n '__claviger_at -n 0' -a rotate -d 'Give a vault a new key'
 complete -c claviger -n '__claviger_at -n 0' -a audit -d 'Read, export and verify the audit log'
@@ -187,8 +187,8 @@ complete -c claviger -n '__claviger_at share open' -l file -r -F -d 'Write to th
 complete -c claviger -n '__claviger_at share decline' -l yes -d 'Do not ask'
 complete -c claviger -n '__claviger_at share revoke' -l yes -d 'Do not ask'
 
-complete -c claviger -n '__claviger_at -n 0 cmek' -a 'keygen enable disable rotate status'
-for command in enable disable rotate status
+complete -c claviger -n '__claviger_at -n 0 cmek' -a 'keygen enable disable rotate status bind release bound'
+for command in enable disable rotate status bind release bound
     complete -c claviger -n "__claviger_at -n 0 cmek $command" -a '(__claviger_vaults)'
 end
 complete -c claviger -n '__claviger_at -n 0 cmek keygen' -F
@@ -197,7 +197,10 @@ complete -c claviger -n '__claviger_at cmek enable' -l fingerprint -x -d 'Its fi
 complete -c claviger -n '__claviger_at cmek disable' -l yes -d 'Do not ask'
 complete -c claviger -n '__claviger_at cmek rotate' -l old-key-file -r -F -d 'The key that the vault has'
 complete -c claviger -n '__claviger_at cmek rotate' -l new-key-file -r -F -d 'The key that it gets'
-for command in rotate status
+complete -c claviger -n '__claviger_at cmek bind' -l token -x -d 'Label of the token'
+complete -c claviger -n '__claviger_at cmek bind' -l key -x -d 'Label of the key on it'
+complete -c claviger -n '__claviger_at cmek release' -l yes -d 'Do not ask'
+for command in rotate status bind release
     complete -c claviger -n "__claviger_at cmek $command" -l watch -d 'Wait until it is over'
 end
 for command in 'secret put' 'secret get' 'secret export' run

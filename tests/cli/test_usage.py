@@ -29,6 +29,7 @@ COMMANDS = {
     "share revoke": "claviger-share",
     "cmek": "claviger-cmek", "cmek keygen": "claviger-cmek", "cmek enable": "claviger-cmek",
     "cmek disable": "claviger-cmek", "cmek rotate": "claviger-cmek", "cmek status": "claviger-cmek",
+    "cmek bind": "claviger-cmek", "cmek release": "claviger-cmek", "cmek bound": "claviger-cmek",
     "run": "claviger-run",
     "rotate": "claviger-rotate", "rotate vault": "claviger-rotate", "rotate list": "claviger-rotate",
     "rotate show": "claviger-rotate", "rotate pause": "claviger-rotate", "rotate resume": "claviger-rotate",
