@@ -85,7 +85,7 @@ bool ReadValue(std::string_view text, hsm::CustomerTokenConfig& out) {
   const auto org = OrgId::Parse(text.substr(0, first));
   const std::string_view label = text.substr(first + 1, last - first - 1);
   const std::string_view pin_file = text.substr(last + 1);
-  const bool label_ok = label.size() <= 32 && label.front() != ' ' && label.back() != ' ';
+  const bool label_ok = !label.empty() && label.size() <= 32 && label.front() != ' ' && label.back() != ' ';
   if (!org || !label_ok || !pin_file.starts_with('/')) return false;
   out = {*org, std::string(label), std::string(pin_file)};
   return true;
