@@ -26,10 +26,12 @@ class Session {
   Session& operator=(Session&& other) noexcept;
 
   // Calls one function of the list with this session in front. Anything but CKR_OK marks the session broken:
-  // an operation may be left active in it, and no portable call would end that.
+  // an operation may be left active in it, and no portable call would end that. A session of a past epoch
+  // never reaches the module, where its number may be a stranger's by now.
   template <class... Parameters, class... Arguments>
   Outcome<void> Call(CK_RV (*CK_FUNCTION_LIST::*function)(CK_SESSION_HANDLE, Parameters...), const char* name,
                      Arguments... arguments) {
+    if (!alive()) return Failure{Remedy::kReconnect, CKR_SESSION_HANDLE_INVALID, name};
     const CK_RV rv = (module_->functions().*function)(handle_, arguments...);
     if (rv != CKR_OK) broken_ = true;
     return Check(rv, name);

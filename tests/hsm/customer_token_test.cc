@@ -29,14 +29,17 @@ const OrgId kOtherOrg = *OrgId::Parse("0190aaaa-0001-7000-8000-000000000002");
 struct Customer : FaultFixture {
   Customer() {
     static const bool made = [this] {
-      keyring.reset();  // a token is seen by who initialises the module afterwards
-      const std::string command = std::string("softhsm2-util --init-token --free --label ") + kToken +
-                                  " --pin " + kPin + " --so-pin so-pin >/dev/null";
-      REQUIRE(std::system(command.c_str()) == 0);
+      MakeToken(kToken);
       return true;
     }();
     static_cast<void>(made);
     UsePin(kPin);
+  }
+  void MakeToken(const std::string& label) {
+    keyring.reset();  // a token is seen by who initialises the module afterwards
+    const std::string command = "softhsm2-util --init-token --free --label " + label + " --pin " + kPin +
+                                " --so-pin so-pin >/dev/null";
+    REQUIRE(std::system(command.c_str()) == 0);
   }
   void UsePin(const std::string& pin) {
     HsmConfig with = config;
@@ -234,6 +237,42 @@ TEST_CASE_FIXTURE(Customer, "A customer's token that hangs keeps nobody else fro
   CHECK(State() != crypto::KeyringHealth::State::kUnavailable);
   faults.Clear();
   Await("the token to be back", [&] { return Opens(sealed); });
+}
+
+TEST_CASE_FIXTURE(Customer, "A customer's token that is slow keeps nobody else from the HSM") {
+  Hands(config).Make("slow");
+  const auto sealed = SealUnder("slow");
+  std::this_thread::sleep_for(600ms);
+  faults.Set("C_FindObjectsInit delay 450");
+  std::atomic<bool> over = false;
+  std::vector<std::thread> threads;
+  for (uint32_t i = 0; i < 4 * config.max_sessions; ++i) {
+    threads.emplace_back([&] {
+      while (!over) (void)Open(sealed);
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    CHECK(FaultFixture::Opens());
+    std::this_thread::sleep_for(20ms);
+  }
+  over = true;
+  for (auto& thread : threads) thread.join();
+}
+
+TEST_CASE_FIXTURE(Customer, "Of two tokens with one label none is taken") {
+  MakeToken("twin");
+  HsmConfig with = config;
+  with.customer_tokens.front().label = "twin";
+  Reopen(with);
+  auto name = Named("nowhere");
+  name.token = "twin";
+  CHECK(tokens().Find(name).error().cause == crypto::kCustomerKeyAbsent);
+  MakeToken("twin");
+  Reopen(with);
+  const auto found = tokens().Find(name);
+  REQUIRE_FALSE(found);
+  CHECK(found.error().kind == ErrorKind::kUnavailable);
+  CHECK(FaultFixture::Opens());
 }
 
 TEST_CASE_FIXTURE(Customer,
