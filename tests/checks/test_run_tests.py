@@ -35,10 +35,19 @@ def test_all_suites_run_and_are_counted(tree):
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "6 passed, 0 failed"), result.stderr
 
 
-def test_one_failure_fails_the_run(tree):
-    (tree / "tests" / "cli" / "test_bad.py").write_text("def test_bad():\n    assert False\n")
+@pytest.mark.parametrize("suite", SUITES)
+def test_one_failure_fails_the_run(tree, suite):
+    (tree / "tests" / suite / "test_bad.py").write_text("def test_bad():\n    assert False\n")
     result = run(tree)
     assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "6 passed, 1 failed")
+
+
+def test_suites_that_could_not_end_fail_the_run(tree):
+    killing = "import os, signal\ndef test_bad():\n    os.kill(os.getppid(), signal.SIGKILL)\n"
+    (tree / "tests" / "contract" / "test_bad.py").write_text(killing)
+    result = run(tree)
+    failed = {line.split()[0] for line in result.stdout.splitlines() if " FAILED " in line}
+    assert (result.returncode, failed) == (1, {"contract", "browser"})
 
 
 def test_a_pattern_that_selects_nothing_fails_the_run(tree):
