@@ -59,10 +59,10 @@ struct Customer : FaultFixture {
       config.token_labels = {kToken};
       return config;
     }
-    CK_OBJECT_HANDLE Make(const std::string& label, CK_ULONG bytes = 32) {
+    CK_OBJECT_HANDLE Make(const std::string& label, CK_ULONG bytes = 32, CK_KEY_TYPE type = CKK_AES) {
       Template key;
       key.Number(CKA_CLASS, CKO_SECRET_KEY)
-          .Number(CKA_KEY_TYPE, CKK_AES)
+          .Number(CKA_KEY_TYPE, type)
           .Number(CKA_VALUE_LEN, bytes)
           .Bool(CKA_TOKEN, true)
           .Bool(CKA_PRIVATE, true)
@@ -71,7 +71,7 @@ struct Customer : FaultFixture {
           .Bool(CKA_ENCRYPT, true)
           .Bool(CKA_DECRYPT, true)
           .Text(CKA_LABEL, label);
-      CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+      CK_MECHANISM mechanism{type == CKK_AES ? CKM_AES_KEY_GEN : CKM_GENERIC_SECRET_KEY_GEN, nullptr, 0};
       CK_OBJECT_HANDLE made = CK_INVALID_HANDLE;
       REQUIRE(ck.C_GenerateKey(handle, &mechanism, key.data(), key.size(), &made) == CKR_OK);
       return made;
@@ -161,6 +161,8 @@ TEST_CASE_FIXTURE(Customer, "A key that is not there, or too weak, is not taken"
   CHECK(tokens().Find(Named("nowhere")).error().cause == crypto::kCustomerKeyAbsent);
   hands.Make("weak", 16);
   CHECK(tokens().Find(Named("weak")).error().kind == ErrorKind::kInvalid);
+  hands.Make("no cipher", 32, CKK_GENERIC_SECRET);
+  CHECK(tokens().Find(Named("no cipher")).error().kind == ErrorKind::kInvalid);
   const auto key = hands.Make("locked");
   hands.Allow(key, CKA_ENCRYPT, false);
   CHECK(tokens().Find(Named("locked")).error().cause == crypto::kCustomerKeyDisabled);

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <thread>
 
 #include "api/cmek/cmek.h"
 #include "api/rotations/rotation_runner.h"
@@ -231,6 +233,26 @@ TEST_CASE_FIXTURE(Fixture, "a vault has one kind of customer's key or the other"
   Must(EnableCmek());
   CHECK(Bind("first").error().kind == ErrorKind::kConflict);
   CHECK(Count("SELECT count(*) FROM vaults WHERE customer_key_id IS NOT NULL") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "who binds a vault that gets the other kind at that moment is told so") {
+  auto enabling = Connect("claviger_app", name);
+  auto transaction = Must(enabling->Begin());
+  Must(enabling->Run(
+      testing::Sql("UPDATE vaults SET cmek_fingerprint = decode(repeat('01', 32), 'hex') WHERE id = $1"),
+      {vault}));
+  std::optional<Result<Rotation>> bound;
+  std::thread binding([&] { bound = Bind("first"); });
+  auto observer = Connect("postgres", name);
+  while (
+      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
+      0) {
+    std::this_thread::yield();
+  }
+  Must(transaction.Commit());
+  binding.join();
+  CHECK(Reason(*bound) == Name(ErrorKind::kConflict));
+  CHECK(Keys() == 0);
 }
 
 TEST_CASE_FIXTURE(Fixture, "only who may manage the vault binds and releases") {
