@@ -5,7 +5,8 @@ import json
 import pytest
 from command import Cli
 from support.people import join
-from support.sharing import Agent, inbound, outbound, share
+from support.rights import Agent
+from support.sharing import inbound, outbound, share
 from terminal import Terminal
 
 VALUE = "the-shared-value"
@@ -86,12 +87,12 @@ def test_declining_and_revoking_need_a_confirmation(cli, colleague, secret):
 
 
 def test_an_agent_is_named_and_shares_with_its_creator(cli, account, secret, daemon, tmp_path):
-    agent = Agent(account)
+    agent = Agent(account, "sharer")
     create(cli, "--agent", "sharer")
-    assert [item["id"] for item in inbound(agent.client)] == [item["id"] for item in outbound(account)]
+    assert [item["id"] for item in inbound(agent.key)] == [item["id"] for item in outbound(account)]
     agent.put_secret("db/password")
     program = Cli(tmp_path / "agent", daemon.base_url, daemon.ca)
-    key = {"CLAVIGER_API_KEY": agent.client.token}
+    key = {"CLAVIGER_API_KEY": agent.key.token}
     program.ok("share", "create", f"of-{agent.id}", "db/password", "--creator", env=key)
     assert len(inbound(account)) == 1
 

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import openapi, routes
-from support.agents import ABSENT, AGENTS, credentials, events, make, path_of, token_of
+from support.agents import ABSENT, AGENTS, credentials, make, path_of, token_of
+from support.audit import events
 
 
 @pytest.fixture

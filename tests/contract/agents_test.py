@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from support import people
-from support.agents import ABSENT, AGENTS, EXCHANGE, NO_KEY, credentials, events, exchange, make, path_of, refused, token_of
+from support.agents import ABSENT, AGENTS, EXCHANGE, NO_KEY, credentials, exchange, make, path_of, refused, token_of
+from support.audit import events
 
 MEMBERS = {"id", "name", "description", "auth_method", "scopes", "vault_ids", "is_active", "intents_api_enabled",
            "tx_to_allowlist", "tx_allowed_chains", "token_ttl_seconds", "ssh_public_key", "ecdh_public_key",

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from support import people, wait
+from support.agents import claims_of
+from support.audit import events
 
 ABSENT = "01950000-0000-7000-8000-000000000000"
 KEYS = "/v1/auth/api-keys"
@@ -29,11 +31,6 @@ def listed(account):
     return account.get(KEYS).json()["keys"]
 
 
-def claims_of(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
 def exchange(api, key, **arguments):
     return api.anonymous().post(EXCHANGE, json={"api_key": key}, **arguments)
 
@@ -43,10 +40,6 @@ def refused(response, detail="Invalid or expired token"):
     assert response.json()["detail"] == detail
     assert "WWW-Authenticate" in response.headers
     return True
-
-
-def events(account, **filters):
-    return account.get("/v1/audit/events", params=filters).json()["events"]
 
 
 # -- create and list

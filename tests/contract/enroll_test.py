@@ -4,7 +4,8 @@ import re
 
 import pytest
 from support import wait
-from support.agents import AGENTS, events, exchange, path_of
+from support.agents import AGENTS, exchange, path_of
+from support.audit import events
 
 ENROLL = "/v1/agents/enroll"
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -5,19 +5,12 @@ import uuid
 
 import pytest
 from support import people, wait
+from support.audit import events
 
 RULES = "/v1/security/ip-rules"
 ABSENT = "01950000-0000-7000-8000-000000000000"
 OFFICE, HOME, LOOPBACK = "203.0.113.9", "198.51.100.7", "127.0.0.1"
 DENIED = "Requests from this address are not allowed"
-
-
-@pytest.fixture(scope="module")
-def proxied(installation):
-    """A daemon that lets its peer name the client, as a proxy would."""
-    daemon = installation.daemon("proxied", http__trusted_proxies="127.0.0.1")
-    yield daemon
-    assert daemon.stop() == 0, daemon.log_text()[-3000:]
 
 
 @pytest.fixture
@@ -42,10 +35,6 @@ def add(client, rule_type, cidr, **members):
 
 def list_of(client):
     return client.get(RULES).json()["rules"]
-
-
-def events(client, **filters):
-    return client.get("/v1/audit/events", params=filters).json()["events"]
 
 
 def refused(response):

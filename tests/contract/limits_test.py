@@ -1,49 +1,19 @@
-"""Limits of requests and of guesses, with numbers small enough to reach. Every test comes from addresses of its own."""
+"""Limits of guesses, with numbers small enough to reach. Every test comes from addresses of its own."""
 
-import itertools
 import random
-import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.browser_form import Browser
 from support.device import Login
-from support.people import join
+from support.limits import PER_ACCOUNT, PER_ADDRESS, PER_FAMILIAR, address, assert_refused, statuses, unknown_email
 from support.totp import Factor
 
-PER_ADDRESS = 12
-PER_ACCOUNT = 4
-PER_FAMILIAR = 3
 WRONG = "Wrong-Password-1!"
-
-_numbers = itertools.count(10)
-
-
-def address():
-    """A loopback address that no test has used."""
-    number = next(_numbers)
-    return f"127.9.{number // 200}.{number % 200 + 1}"
-
-
-def unknown_email():
-    return f"{secrets.token_hex(8)}@example.org"
 
 
 def login(client, email, password=WRONG):
     return client.post("/v1/auth/token", json={"email": email, "password": password})
-
-
-def statuses(responses):
-    return [response.status_code for response in responses]
-
-
-def assert_refused(response):
-    assert response.status_code == 429
-    assert response.headers["Content-Type"] == "application/problem+json"
-    assert response.headers["Retry-After"].isdecimal() and int(response.headers["Retry-After"]) >= 1
-    body = response.json()
-    assert (body["type"], body["title"], body["status"]) == ("about:blank", "Too Many Requests", 429)
 
 
 @pytest.fixture(scope="module")
@@ -283,160 +253,3 @@ def test_the_pages_have_the_same_budgets(account, api, limited):
     answer = browser.send(email=account.email, password=account.password)
     assert answer.status_code == 429 and answer.headers["Content-Type"].startswith("text/html")
     assert int(answer.headers["Retry-After"]) >= 1 and "Too many attempts" in answer.text
-
-
-# Mail
-
-INVITATIONS = 3
-
-
-@pytest.fixture(scope="module")
-def limited_mail(installation, mail):
-    daemon = installation.daemon("limited-mail", **mail.settings(
-        installation.directory, limits__guesses_per_address=PER_ADDRESS,
-        limits__invitations_per_organisation=INVITATIONS))
-    yield daemon
-    assert daemon.stop() == 0
-
-
-def sign_up(client, email=None):
-    email = email or unknown_email()
-    return client.post("/v1/auth/signup", json={"email": email, "password": "Gr0und-Water-Runs-Deep!"})
-
-
-def verify_email(client, code=None):
-    code = code or "vfy_" + secrets.token_urlsafe(32)
-    return client.post("/v1/auth/verify-email", json={"token": code})
-
-
-def invite(client, **members):
-    return client.post("/v1/org/invite", json={"email": unknown_email()} | members)
-
-
-def limits_recorded(daemon, operation):
-    return daemon.psql_owner("SELECT outcome, details::json ->> 'limit' FROM audit_events"
-                             f" WHERE details::json ->> 'operation' = '{operation}'"
-                             " AND details::json ->> 'limit' IS NOT NULL ORDER BY id")
-
-
-def test_an_address_asks_for_so_many_mails(limited_mail):
-    home = limited_mail.api().from_address(address())
-    assert statuses(sign_up(home) for _ in range(PER_ADDRESS)) == [200] * PER_ADDRESS
-    assert_refused(sign_up(home))
-    assert limits_recorded(limited_mail, "signup")[-1] == ("denied", "signup by address")
-    assert sign_up(limited_mail.api().from_address(address())).status_code == 200
-
-
-def test_mailed_codes_are_guessed_so_often_at_api_and_page_alike(limited_mail, mail):
-    email = unknown_email()
-    assert sign_up(limited_mail.api().from_address(address()), email).status_code == 200
-    guesser = limited_mail.api().from_address(address())
-    assert statuses(verify_email(guesser) for _ in range(PER_ADDRESS)) == [400] * PER_ADDRESS
-    assert_refused(verify_email(guesser))
-    # Nor is the right one looked at.
-    assert_refused(verify_email(guesser, mail.token(email)))
-    assert limits_recorded(limited_mail, "verifyEmail") == [("denied", "mail_code by address")]
-    assert verify_email(limited_mail.api().from_address(address()), mail.token(email)).status_code == 200
-
-
-def test_the_page_of_mailed_codes_has_the_same_budget(limited_mail):
-    browser = Browser(limited_mail)
-    browser.open("/verify-email")
-    for _ in range(PER_ADDRESS):
-        assert browser.send(code="vfy_" + secrets.token_urlsafe(32)).status_code == 400
-    answer = browser.send(code="vfy_" + secrets.token_urlsafe(32))
-    assert answer.status_code == 429 and answer.headers["Content-Type"].startswith("text/html")
-    assert int(answer.headers["Retry-After"]) >= 1 and "Too many attempts" in answer.text
-    assert '<a href="/verify-email">' in answer.text
-    assert_refused(verify_email(limited_mail.api()))
-
-
-def test_what_can_be_no_mailed_code_and_right_ones_cost_nothing(limited_mail, mail):
-    home = limited_mail.api().from_address(address())
-    for code in ["x", "vfy_", "vfy_" + "A" * 42, "mfa_" + "A" * 43] * PER_ADDRESS:
-        assert verify_email(home, code).status_code == 400
-    emails = [unknown_email() for _ in range(PER_ADDRESS)]
-    asking = limited_mail.api().from_address(address())
-    assert statuses(sign_up(asking, email) for email in emails) == [200] * PER_ADDRESS
-    assert statuses(verify_email(home, mail.token(email)) for email in emails) == [200] * PER_ADDRESS
-    assert verify_email(home).status_code == 400
-
-
-def test_an_organisation_invites_so_many_whoever_does_it_and_from_wherever(limited_mail, api, account):
-    org = account.me()["org_id"]
-    admin = join(limited_mail, api.signup(), account, "admin")
-    clients = [limited_mail.api(person.token) for person in (account, admin, account)]
-    assert statuses(invite(client) for client in clients) == [200] * INVITATIONS
-    for client in clients:
-        assert_refused(invite(client))
-    records = limited_mail.psql_owner(
-        f"SELECT outcome, details::json ->> 'limit' FROM audit_events WHERE org_id = '{org}'"
-        " AND action = 'member.invite' ORDER BY id")
-    assert records == [("success", None)] * INVITATIONS + [("denied", "invite by account")]
-    assert invite(limited_mail.api(api.signup().token)).status_code == 200
-
-
-def test_finding_out_by_invitations_which_addresses_have_accounts_is_counted(limited_mail, api, account, other_account):
-    owner = limited_mail.api(account.token)
-    tries = [invite(owner, email=other_account.email) for _ in range(INVITATIONS)]
-    assert statuses(tries) == [409] * INVITATIONS
-    assert_refused(invite(owner))
-
-
-def test_who_may_not_invite_and_what_is_no_invitation_cost_nothing(limited_mail, api, account):
-    member = limited_mail.api(join(limited_mail, api.signup(), account).token)
-    owner = limited_mail.api(account.token)
-    assert statuses(invite(member) for _ in range(INVITATIONS)) == [403] * INVITATIONS
-    assert statuses(invite(owner, email="nobody") for _ in range(INVITATIONS)) == [400] * INVITATIONS
-    assert invite(owner).status_code == 200
-
-
-# Requests
-
-@pytest.fixture(scope="module")
-def shaped(installation):
-    daemon = installation.daemon("shaped", limits__requests_per_second=2, limits__requests_burst=20,
-                                 limits__auth_requests_per_second=1, limits__auth_requests_burst=3)
-    yield daemon
-    assert daemon.stop() == 0
-
-
-def test_who_asks_too_fast_is_429_before_authentication_and_passes_after_the_wait(shaped):
-    client = shaped.api().from_address(address())
-    answers = [client.get("/v1/vaults", token="nonsense") for _ in range(60)]
-    assert set(statuses(answers)) == {401, 429}
-    assert statuses(answers)[:20] == [401] * 20
-    refused = next(answer for answer in reversed(answers) if answer.status_code == 429)
-    assert_refused(refused)
-    time.sleep(int(refused.headers["Retry-After"]))
-    assert client.get("/v1/vaults", token="nonsense").status_code == 401
-    assert shaped.api().from_address(address()).get("/v1/vaults", token="nonsense").status_code == 401
-
-
-def test_public_routes_have_a_narrower_limit_and_health_has_none(shaped):
-    client = shaped.api().from_address(address())
-    answers = statuses(login(client, unknown_email()) for _ in range(8))
-    assert answers[:3] == [401] * 3 and 429 in answers
-    assert statuses(client.get("/v1/health/live") for _ in range(50)) == [200] * 50
-
-
-def test_reads_that_are_answered_together_are_held_to_the_rate(shaped, account):
-    vault = account.create_vault()
-    assert vault.put("a", "x").status_code == 201
-    client = shaped.api().from_address(address())
-    began = time.monotonic()
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: client.get(vault.path("a"), token=account.token).status_code, range(120)))
-    earned = 20 + 2 * (time.monotonic() - began)
-    assert set(answers) == {200, 429}
-    assert 20 <= answers.count(200) <= earned + 1
-
-
-def test_a_flood_of_requests_has_one_record_a_minute(shaped):
-    home = address()
-    client = shaped.api().from_address(home)
-    for _ in range(60):
-        client.get("/v1/vaults", token="nonsense")
-    records = shaped.psql_owner("SELECT outcome, details::json ->> 'limit' FROM audit_events"
-                                f" WHERE ip_address = '{home}' AND details::json ->> 'limit' IS NOT NULL")
-    assert records == [("denied", "requests")]

@@ -36,11 +36,6 @@ def versions_under(daemon, vault, key):
 
 
 @pytest.fixture
-def colleague(daemon, account, other_account):
-    return people.join(daemon, other_account, account)
-
-
-@pytest.fixture
 def filled(vault):
     """A vault with some secrets in two versions each."""
     for number in range(5):

@@ -5,18 +5,11 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.browser_form import Browser
-from support.sharing import inbound, open_share, outbound, share
+from support.browser_form import CSP, Browser, alert
+from support.sharing import VALUE, inbound, open_share, outbound, share
 
-VALUE = "the-shared-value"
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
-CSP = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 OFFER, SHOWN, NOTHING = "A secret is shared with you", "The secret", "This link shows nothing"
-
-
-@pytest.fixture
-def secret(vault):
-    return vault.put("db/password", VALUE).json()["id"]
 
 
 @pytest.fixture
@@ -32,11 +25,6 @@ def path_of(made):
 
 def heading(page):
     return html.unescape(re.search("<h1>(.*)</h1>", page.text).group(1))
-
-
-def alert(page):
-    found = re.search(r'<p role="alert" class="problem"><strong>Error:</strong> (.*)</p>', page.text)
-    return found and found.group(1)
 
 
 def value_on(page):

@@ -5,19 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support import people
+from support.audit import events
 
 ABSENT = "01950000-0000-7000-8000-000000000000"
 MALFORMED = ["1", "x" * 36, ABSENT[:-1], ABSENT + "0", "{" + ABSENT + "}", ABSENT.replace("-", "")]
-
-
-def events(account, **filters):
-    return account.get("/v1/audit/events", params=filters).json()["events"]
-
-
-@pytest.fixture
-def colleague(daemon, account, other_account):
-    """A plain member of the same organisation."""
-    return people.join(daemon, other_account, account)
 
 
 # -- create

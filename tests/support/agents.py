@@ -48,7 +48,3 @@ def refused(response, detail="Invalid or expired token"):
 
 def path_of(made):
     return f"{AGENTS}/{made['agent']['id']}"
-
-
-def events(account, **filters):
-    return account.get("/v1/audit/events", params=filters).json()["events"]

@@ -80,6 +80,10 @@ class Api:
         assert response.status_code == 200, response.text
         return Account(self.base_url, self.ca, response.json()["access_token"], email, password)
 
+    def me(self):
+        """The person whose token this is."""
+        return self.get("/v1/auth/me").json()
+
     def exchange(self, request, timeout=TIMEOUT):
         """Sends these very bytes on a fresh connection; returns all bytes until the server closes."""
         address = urlsplit(self.base_url)
@@ -107,9 +111,6 @@ class Account(Api):
             "/v1/auth/token", json={"email": self.email, "password": password or self.password})
         assert response.status_code == 200, response.text
         return response.json()["access_token"]
-
-    def me(self):
-        return self.get("/v1/auth/me").json()
 
     def create_vault(self, name=None, **members):
         response = self.post("/v1/vaults", json={"name": name or f"vault-{secrets.token_hex(6)}", **members})

@@ -1,5 +1,6 @@
-"""A browser as plain HTTP: keeps the cookie, reads a page's form, sends it."""
+"""A browser as plain HTTP: keeps the cookie, reads a page's form, sends it. And what holds of every page."""
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -9,6 +10,8 @@ from . import openapi
 from .api import TIMEOUT
 
 COOKIE = "__Host-claviger"
+CSP = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)>&lt;'"
 
 
 class _Forms(HTMLParser):
@@ -75,3 +78,32 @@ class Browser:
             self.send(code=code)
         assert "Signed in as" in self.page.text, self.page.text
         return self
+
+
+def alert(page):
+    found = re.search(r'<p role="alert" class="problem"><strong>Error:</strong> (.*)</p>', page.text)
+    return found and found.group(1)
+
+
+def at_confirmation(browser, account, login, **arguments):
+    browser.sign_in(account, f"/device?code={login.user_code}", **arguments)
+    page = browser.send()
+    assert page.status_code == 200 and "Let this device log in?" in page.text, page.text
+    return browser
+
+
+def assert_hardened(page, shows=""):
+    headers = page.headers
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Content-Security-Policy"] == CSP
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] == "DENY"
+    text = page.text.replace(shows, "") if shows else page.text
+    assert not re.search(r"<script|<style|\son\w+=|\sstyle=|javascript:|https?://", text)
+    assert re.search(r'<html lang="en">', text) and "width=device-width" in text
+    assert ("<title>Error: " in text) == (page.status_code >= 400)
+    named = set(re.findall(r'<label for="([\w-]+)"', text))
+    assert named == set(re.findall(r'<input id="([\w-]+)"', text))

@@ -48,6 +48,17 @@ def disable(vault):
     return response.json()
 
 
+def state(vault, client=None):
+    return (client or vault.account).get(vault.path()).json()
+
+
+def fingerprints(daemon, vault):
+    """Path, version and fingerprint of every version, in hexadecimal; None: the value is the client's own."""
+    return daemon.psql_owner(
+        "SELECT s.path, r.version, encode(r.cmek_fingerprint, 'hex') FROM secret_versions r JOIN secrets s "
+        f"ON s.id = r.secret_id WHERE r.vault_id = '{vault.id}' ORDER BY s.path, r.version")
+
+
 def rotate(vault, old, new, by=None, **arguments):
     """The answer to a request to exchange `old` for `new`."""
     return (by or vault.account).post(vault.path() + "/cmek-rotate", json={"new_fingerprint": new.fingerprint},

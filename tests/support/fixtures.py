@@ -6,6 +6,7 @@ import pytest
 
 from .daemon import Installation
 from .mail import MailServer
+from .people import join
 from .postgres import Cluster
 
 
@@ -60,6 +61,14 @@ def other_account(api):
 
 
 @pytest.fixture
+def colleague(daemon, api, account):
+    """A plain member of the organisation of `account`; `id` is theirs."""
+    person = join(daemon, api.signup(), account)
+    person.id = person.me()["id"]
+    return person
+
+
+@pytest.fixture
 def vault(account):
     """A vault of `account`."""
     return account.create_vault()
@@ -77,6 +86,14 @@ def mail(installation):
     server = MailServer(installation)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def proxied(installation):
+    """A daemon that lets its peer name the client, as a proxy would."""
+    node = installation.daemon("proxied", http__trusted_proxies="127.0.0.1")
+    yield node
+    assert node.stop() == 0, node.log_text()[-3000:]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import datetime
 
 LINK = "anyone_with_link"
+VALUE = "the-shared-value"
 
 
 def time_in(seconds):
@@ -23,6 +24,11 @@ def share(client, secret_id, recipient_type=LINK, **members):
     return response.json()
 
 
+def targeted(client, secret_id, recipient, kind="user", **members):
+    """The id of a share with a person or an agent."""
+    return share(client, secret_id, kind, recipient_id=recipient, **members)["id"]
+
+
 def open_share(client, share_id, passphrase=None, **arguments):
     """Says that it wants JSON, as clients of the API do."""
     headers = {"Accept": "application/json"} | arguments.pop("headers", {})
@@ -41,21 +47,3 @@ def outbound(client):
 
 def inbound(client):
     return client.get("/v1/shares/inbound").json()["shares"]
-
-
-class Agent:
-    """An agent of a person, and a client that is it."""
-
-    def __init__(self, account, **members):
-        made = account.post("/v1/agents", json={"name": "sharer", **members})
-        assert made.status_code == 201, made.text
-        self.id = made.json()["agent"]["id"]
-        self.path = f"/v1/agents/{self.id}"
-        self.client = account.with_token(made.json()["api_key"])
-
-    def put_secret(self, path="own/secret", value="agents-value", **members):
-        """In a vault of its own; the secret's id."""
-        vault = self.client.post("/v1/vaults", json={"name": f"of-{self.id}"}).json()["id"]
-        response = self.client.put(f"/v1/vaults/{vault}/secrets/{path}", json={"value": value, **members})
-        assert response.status_code == 201, response.text
-        return response.json()["id"]
