@@ -141,12 +141,7 @@ TEST_CASE_FIXTURE(AuthenticatorFixture,
   Trust();
   std::optional<Result<Principal>> first;
   std::thread asking([&] { first = Ask(); });
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   authenticator.ForgetUser(UserId{user.id});
   Must(transaction.Commit());
   asking.join();

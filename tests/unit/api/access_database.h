@@ -1,6 +1,8 @@
 #pragma once
 // A migrated and empty database, and what makes people and tokens in it.
 
+#include <thread>
+
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
 #include "crypto/credential.h"
@@ -40,6 +42,13 @@ struct Database {
   }
   int64_t Count(const char* sql, std::initializer_list<schema::Param> params = {}) {
     return Sql(sql, params).Int8(0, 0);
+  }
+
+  // Until a statement waits for a lock that another transaction holds.
+  void AwaitBlocked() {
+    auto observer = Connect("postgres", name);
+    const auto waiting = testing::Sql("SELECT 1 FROM pg_locks WHERE NOT granted");
+    while (Must(observer->Run(waiting, {})).empty()) std::this_thread::yield();
   }
 
   // A person, alone in a new organisation.

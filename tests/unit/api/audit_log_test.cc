@@ -119,12 +119,7 @@ TEST_CASE_FIXTURE(Fixture, "a full queue refuses at once") {
   Must(blocker->Run(testing::Sql("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE"), {}));
   AuditLog audit(pool, clock, random, QuietLog(), 2);
   auto committing = Append(audit, Record());
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   auto first = Append(audit, Record());
   auto second = Append(audit, Record());
   auto third = Append(audit, Record());
@@ -199,12 +194,7 @@ TEST_CASE_FIXTURE(Fixture, "a log that goes while nothing commits waits for one 
   Must(blocker->Run(testing::Sql("LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE"), {}));
   auto audit = std::make_unique<AuditLog>(pool, clock, random, QuietLog(), 1000);
   auto committing = Append(*audit, Record());
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   std::vector<std::future<bool>> answers;
   for (int i = 0; i < 600; ++i) answers.push_back(Append(*audit, Record()));
   auto gone = std::async(std::launch::async, [&audit] { audit.reset(); });

@@ -252,12 +252,7 @@ TEST_CASE_FIXTURE(Fixture, "a login that verified the old password before the ch
   Must(changing->Run(testing::Sql("UPDATE users SET password_hash = $2 WHERE id = $1"), {who.id, another}));
   std::optional<Result<AccessToken>> late;
   std::thread login([&] { late = Login("ann@example.org"); });
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   Must(transaction.Commit());
   login.join();
   CHECK(KindOf(*late) == ErrorKind::kUnauthenticated);

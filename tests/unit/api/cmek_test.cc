@@ -1,179 +1,13 @@
-#include "api/cmek/cmek.h"
-
-#include <functional>
 #include <thread>
 #include <utility>
 
-#include "api/cmek/cmek_runner.h"
 #include "api/rotations/rotation_runner.h"
 #include "api/rotations/rotations.h"
-#include "api/secrets/secrets.h"
-#include "api/vaults/vaults.h"
-#include "crypto/random.h"
-#include "tests/unit/api/access_database.h"
+#include "tests/unit/api/cmek_fixture.h"
 
 using namespace claviger;
 using namespace claviger::api;
 using namespace claviger::testing;
-
-namespace {
-
-// Lets a test act in the middle of a rotation: the nth look at the clock is when. Looks are taken at the
-// beginning of each step and between reading a batch and committing it.
-class Interruption final : public Clock {
- public:
-  explicit Interruption(const Clock& clock) : clock_(clock) {}
-  Time Now() const override {
-    Look();
-    return clock_.Now();
-  }
-  SteadyTime Steady() const override {
-    Look();
-    return clock_.Steady();
-  }
-  void At(int look, std::function<void()> act) {
-    looks_ = look;
-    act_ = std::move(act);
-  }
-  bool happened() const { return act_ == nullptr; }
-
- private:
-  void Look() const {
-    if (act_ && --looks_ == 0) std::exchange(act_, nullptr)();
-  }
-  const Clock& clock_;
-  mutable int looks_ = 0;
-  mutable std::function<void()> act_;
-};
-
-// The same while a write is between its plan and its commit: its seal draws an IV then.
-class InterruptedRandom final : public Random {
- public:
-  void Fill(std::span<uint8_t> out) override {
-    if (out.size() == 12) {
-      if (const auto act = std::exchange(meanwhile, nullptr)) act();
-    }
-    random_.Fill(out);
-  }
-  std::function<void()> meanwhile;
-
- private:
-  crypto::SystemRandom random_;
-};
-
-struct Fixture : Database {
-  Fixture() { alice.role = Role::kOwner; }
-
-  AuditDraft Draft() {
-    AuditDraft draft(http::Request{}, "test.action", "test");
-    draft.SetActor(alice);
-    return draft;
-  }
-  VaultId MakeVault(const char* called = "v") {
-    auto draft = Draft();
-    return Must(vaults.Create(alice, {.name = called, .description = ""}, draft)).id;
-  }
-  Result<SecretMetadata> Put(const std::string& path, std::string_view value, Secrets& into) {
-    auto draft = Draft();
-    PutSecretRequest request;
-    request.value = SecretBytes(value);
-    return into.Put({{alice, client}, vault, path, request, draft});
-  }
-  void Put(const std::string& path, const crypto::CmekKey& key, std::string_view value) {
-    Must(Put(path, Must(key.Seal(random, AsBytes(value))).Text(), secrets));
-  }
-  std::string Get(const std::string& path, const crypto::CmekKey& key) {
-    auto draft = Draft();
-    const auto secret = Must(secrets.Get({{alice, client}, vault, path, draft}));
-    CHECK(secret.cmek_encrypted);
-    const auto value = key.Open(secret.value.Text());
-    return value ? std::string(value.value().Text()) : "sealed with another key";
-  }
-  void Fill(int count) {
-    for (int i = 0; i < count; ++i) Put("s/" + std::to_string(i), *current, "value " + std::to_string(i));
-    filled = count;
-  }
-  bool AllOpen(const crypto::CmekKey& key) {
-    for (int i = 0; i < filled; ++i) {
-      if (Get("s/" + std::to_string(i), key) != "value " + std::to_string(i)) return false;
-    }
-    return true;
-  }
-  // Each opens with one of the two.
-  bool NoneLost() {
-    for (int i = 0; i < filled; ++i) {
-      const std::string path = "s/" + std::to_string(i);
-      const std::string value = "value " + std::to_string(i);
-      if (Get(path, *current) != value && Get(path, *next) != value) return false;
-    }
-    return true;
-  }
-
-  void Enable(const crypto::CmekKey& key) {
-    auto draft = Draft();
-    Must(cmek.Enable(alice, vault, key.Fingerprint(), draft));
-  }
-  Vault State() {
-    auto draft = Draft();
-    return Must(vaults.Get(alice, vault, draft));
-  }
-  Result<CmekRotation> Begin(Cmek& by) { return Begin(by, vault); }
-  Result<CmekRotation> Begin(Cmek& by, const VaultId& of) {
-    auto draft = Draft();
-    return by.Rotate(alice, of,
-                     {crypto::CmekKey::Parse(current->Text().Text()),
-                      crypto::CmekKey::Parse(next->Text().Text()), next->Fingerprint()},
-                     draft);
-  }
-  CmekRotation Now(const CmekRotation& rotation) {
-    auto draft = Draft();
-    return Must(cmek.GetRotation(alice, vault, rotation.id, draft));
-  }
-  CmekRotation End(const CmekRotation& rotation) {
-    while (Now(rotation).status == CmekRotationStatus::kRunning) std::this_thread::yield();
-    return Now(rotation);
-  }
-  CmekRotation Rotate() { return End(Must(Begin(cmek))); }
-  // Until the runner has nothing to do.
-  void AwaitIdle() {
-    for (;;) {
-      const auto one = runner.Reserve();
-      const auto other = runner.Reserve();
-      if (one && other) return;
-      std::this_thread::yield();
-    }
-  }
-  void LeaseEnds() {
-    Sql("UPDATE rotations SET lease_until = now() - interval '1 second' WHERE state = 'running'");
-  }
-  int64_t Under(const crypto::CmekKey& key) {
-    return Count("SELECT count(*) FROM secret_versions WHERE vault_id = $1 AND cmek_fingerprint = $2",
-                 {vault, ByteView(key.Fingerprint())});
-  }
-
-  crypto::SystemRandom random;  // of several threads at once
-  AuditLog audit{pool, clock, random, QuietLog(), 10};
-  Vaults vaults{pool, keyring, audit, clock, random};
-  PolicyBook book{pool, clock};
-  Secrets secrets{pool, keyring, book, audit, clock, random};
-  Interruption interruption{clock};
-  CmekRunner runner{{.rotations = 2, .interval = std::chrono::milliseconds(10)},
-                    {pool, keyring, audit, interruption, random, QuietLog()}};
-  Cmek cmek{pool, runner, audit, clock, random};
-  http::ClientAddress client = http::PeerAddress("192.0.2.7");
-  Principal alice = AddUser();
-  VaultId vault = MakeVault();
-  // Of the vault, and what it is to be exchanged for.
-  std::optional<crypto::CmekKey> current = crypto::CmekKey::Generate(random);
-  std::optional<crypto::CmekKey> next = crypto::CmekKey::Generate(random);
-  int filled = 0;
-};
-
-struct Sealed : Fixture {
-  Sealed() { Enable(*current); }
-};
-
-}  // namespace
 
 TEST_CASE_FIXTURE(Sealed, "every version moves to the new key in fresh envelopes, and then the vault") {
   Fill(3);
@@ -198,7 +32,7 @@ TEST_CASE_FIXTURE(Sealed, "every version moves to the new key in fresh envelopes
 
 TEST_CASE_FIXTURE(Sealed, "only the vault that is rotated changes") {
   Fill(1);
-  const VaultId first = std::exchange(vault, MakeVault("other"));
+  const VaultId first = std::exchange(vault, MakeVault(alice, "other"));
   Enable(*current);
   Put("a", *current, "b");
   CHECK(Rotate().status == CmekRotationStatus::kCompleted);
@@ -357,7 +191,7 @@ TEST_CASE_FIXTURE(Sealed, "one that has failed stands in no rotation's way") {
 TEST_CASE_FIXTURE(Sealed, "a node runs so many at once, and refuses more") {
   CmekRunner one{{.rotations = 1}, {pool, keyring, audit, interruption, random, QuietLog()}};
   Cmek narrow{pool, one, audit, clock, random};
-  const VaultId first = std::exchange(vault, MakeVault("other"));
+  const VaultId first = std::exchange(vault, MakeVault(alice, "other"));
   Enable(*current);
   interruption.At(1, [&] { CHECK(Begin(narrow, vault).error().kind == ErrorKind::kUnavailable); });
   Must(Begin(narrow, first));

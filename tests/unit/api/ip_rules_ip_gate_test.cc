@@ -109,12 +109,7 @@ TEST_CASE_FIXTURE(Fixture, "rules that were on their way when they were forgotte
   Trust();
   std::optional<Result<bool>> first;
   std::thread asking([&] { first = gate.Admits(user, client); });
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   gate.ForgetOrg(user.org);
   Must(transaction.Commit());
   asking.join();

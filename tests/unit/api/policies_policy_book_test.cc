@@ -101,12 +101,7 @@ TEST_CASE_FIXTURE(Fixture, "what was loaded while a change was on its way is not
   auto transaction = Must(blocker->Begin());
   Must(blocker->Run(testing::Sql("LOCK TABLE policies IN ACCESS EXCLUSIVE MODE"), {}));
   std::thread asker([&] { CHECK_FALSE(Must(book.For(agent, vault))); });
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   book.Forget("policy", vault.id.uuid);
   Must(transaction.Commit());
   asker.join();

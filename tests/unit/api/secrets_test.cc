@@ -16,12 +16,7 @@ TEST_CASE_FIXTURE(SecretsFixture,
   Must(other->Run(testing::Sql("UPDATE secrets SET version = version"), {}));
   std::optional<Result<SecretMetadata>> written;
   std::thread writer([&] { written = Put(alice, "a"); });
-  auto observer = Connect("postgres", name);
-  while (
-      Must(observer->Run(testing::Sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), {})).Int8(0, 0) ==
-      0) {
-    std::this_thread::yield();
-  }
+  AwaitBlocked();
   const auto refused = Put(Colleague(), "a");
   Must(transaction.Commit());
   writer.join();
