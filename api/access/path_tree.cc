@@ -58,7 +58,6 @@ void PathTree::Enter(Node node, std::vector<Node>& active) const {
 void PathTree::Follow(Node from, std::string_view segment, std::vector<Node>& active) const {
   const Place& place = nodes_[from];
   if (place.is_any) active.push_back(from);
-  if (segment.empty()) return;
   if (const auto exact = edges_.find(EdgeView(from, segment)); exact != edges_.end()) {
     Enter(exact->second, active);
   }
