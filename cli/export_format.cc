@@ -70,17 +70,20 @@ Status AddLine(Text& text, ExportFormat format, const NamedValue& variable) {
 }
 
 Result<SecretBytes> ExportJson(const std::vector<NamedValue>& values) {
-  api::Json object = api::Json::object();
+  Text text;
+  text.Add("{");
+  std::string_view before = "\n";
   for (const auto& variable : values) {
     const auto& [name, value] = variable;
     if (!IsUtf8(value.Text())) return Unwritable(variable, "is not UTF-8 text", "get it by itself");
-    object[name] = std::string();
-    object[name].get_ref<std::string&>().assign(value.Text());  // the one copy, which DumpSecret wipes
+    text.Add(before);
+    text.Add("  \"" + name + "\": ");
+    api::Json json = std::string();
+    json.get_ref<std::string&>().assign(value.Text());  // the one copy, which DumpSecret wipes
+    text.Add(api::DumpSecret(std::move(json)).Text());
+    before = ",\n";
   }
-  const SecretBytes document = api::DumpSecret(std::move(object));
-  Text text;
-  text.Add(document.Text());
-  text.Add("\n");
+  text.Add("\n}\n");
   return text.Take();
 }
 

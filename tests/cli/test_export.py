@@ -106,9 +106,11 @@ def test_other_readers_of_dotenv_agree_but_for_those_that_are_named(cli, hostile
     assert dict(dotenv.dotenv_values(clean, interpolate=False)) == others
 
 
-def test_json_reads_back(cli, hostile):
-    assert json.loads(cli.ok("secret", "export", hostile.name, "--prefix", "h", "--format", "json")) == HOSTILE
-    assert json.loads(cli.ok("--output", "json", "secret", "export", hostile.name, "--prefix", "h")) == HOSTILE
+@pytest.mark.parametrize("asked", [["--format", "json"], ["--output", "json"]], ids=" ".join)
+def test_json_reads_back_and_is_laid_out_as_that_of_all_commands(cli, hostile, asked):
+    text = cli.ok("secret", "export", hostile.name, "--prefix", "h", *asked)
+    assert json.loads(text) == HOSTILE
+    assert text.decode() == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
 
 
 def test_docker_reads_back_what_its_file_can_hold(cli, hostile):
