@@ -16,6 +16,7 @@
 #include "cli/files.h"
 #include "cli/http_client.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "cli/vault_name.h"
 #include "crypto/random.h"
@@ -135,15 +136,25 @@ std::string Explain(const CmekRotation& rotation) {
   return "";
 }
 
+// Until it is completed or has failed. Returns it as it is then.
+Result<Json> Watch(ApiClient& api, const std::string& vault_id, Json json) {
+  Progress progress;
+  for (;;) {
+    TRY(const auto rotation, api::DecodeCmekRotation(json));
+    progress.Draw(rotation.processed, rotation.total, TextOf(json, "status"),
+                  rotation.status == CmekRotationStatus::kCompleted);
+    if (rotation.status != CmekRotationStatus::kRunning) return json;
+    std::this_thread::sleep_for(kPause);
+    TRY(json, api.Get(VaultTarget(vault_id) + "/cmek-rotate/" + rotation.id.ToString()));
+  }
+}
+
 // Prints one rotation, at its end if so wanted.
 Result<int> Tell(const Context& context, ApiClient& api, const std::string& vault_id, Json json, bool watch) {
-  TRY(CmekRotation rotation, api::DecodeCmekRotation(json));
-  const std::string target = VaultTarget(vault_id) + "/cmek-rotate/" + rotation.id.ToString();
-  while (watch && rotation.status == CmekRotationStatus::kRunning) {
-    std::this_thread::sleep_for(kPause);
-    TRY(json, api.Get(target));
-    TRY(rotation, api::DecodeCmekRotation(json));
+  if (watch) {
+    TRY(json, Watch(api, vault_id, std::move(json)));
   }
+  TRY(const auto rotation, api::DecodeCmekRotation(json));
   if (context.json()) {
     PrintJson(json);
   } else {

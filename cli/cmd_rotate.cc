@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -12,7 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/http_client.h"
 #include "cli/output.h"
-#include "cli/terminal.h"
+#include "cli/progress.h"
 #include "cli/vault_name.h"
 
 namespace claviger::cli {
@@ -22,7 +21,6 @@ using api::Rotation;
 using api::RotationState;
 
 constexpr std::chrono::milliseconds kPause{1000};
-constexpr int64_t kBarWidth = 30;
 
 struct RotateOptions {
   std::string name;  // of a vault, or the id of a rotation
@@ -67,32 +65,21 @@ void PrintRotation(const Context& context, const Json& json, const Rotation& rot
                {"finished", TextOf(json, "finished_at")}});
 }
 
-// One line that draws over itself.
-void DrawBar(const Rotation& rotation) {
-  const int64_t total = std::max<int64_t>(TotalOf(rotation), 1);
-  const bool done = rotation.state == RotationState::kDone;
-  const int64_t filled = done ? kBarWidth : rotation.resealed * kBarWidth / total;
-  fmt::print(stderr, "\r[{:#<{}}{:.<{}}] {}/{} {:<8}", "", filled, "", kBarWidth - filled, rotation.resealed,
-             TotalOf(rotation), Name(rotation.state));
-  std::fflush(stderr);
-}
-
 bool HasEnded(RotationState state) {
   return state != RotationState::kPending && state != RotationState::kRunning;
 }
 
 // Until it is done, paused or failed. Returns it as it is then.
 Result<Json> Watch(ApiClient& api, Json json) {
-  const bool draws = IsTerminal(STDERR_FILENO);
+  Progress progress;
   for (;;) {
     TRY(const auto rotation, api::DecodeRotation(json));
-    if (draws) DrawBar(rotation);
-    if (HasEnded(rotation.state)) break;
+    progress.Draw(rotation.resealed, TotalOf(rotation), Name(rotation.state),
+                  rotation.state == RotationState::kDone);
+    if (HasEnded(rotation.state)) return json;
     std::this_thread::sleep_for(kPause);
     TRY(json, api.Get(RotationTarget(rotation.id.ToString())));
   }
-  if (draws) fmt::print(stderr, "\n");
-  return json;
 }
 
 Result<int> Tell(const Context& context, ApiClient& api, Json json, bool watch) {

@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import re
 import stat
 
 import pytest
 from support import cmek, wait
+from terminal import Terminal
 
 
 @pytest.fixture
@@ -189,6 +191,23 @@ def test_a_rotation_that_fails_says_what_to_do(cli, sealed, key_file, new_key_fi
     both = ["--cmek-key-file", key_file, "--cmek-key-file", new_key_file]
     assert cli.ok("secret", "get", sealed.name, "good", *both) == b"value"
     cli.fails(1, "secret", "get", sealed.name, "bad", *both)
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(cli, sealed, key_file, new_key_file):
+    for number in range(5):
+        sealed.put(f"s/{number}", key_in(key_file).seal("v"))
+    bar = b"[##############################] 5/5 completed"
+    terminal = Terminal(cli, "cmek", "rotate", sealed.name, "--old-key-file", key_file, "--new-key-file", new_key_file,
+                        "--watch")
+    terminal.wait_for(bar)
+    assert terminal.end() == 0, terminal.output
+    assert b"every value that can be read" in terminal.output
+    name = re.search(rb"rotation:\s+([0-9a-f-]{36})", terminal.output).group(1).decode()
+    again = Terminal(cli, "cmek", "status", sealed.name, name, "--watch")
+    again.wait_for(bar)
+    assert again.end() == 0, again.output
+    quiet = Terminal(cli, "cmek", "status", sealed.name, name)
+    assert quiet.end() == 0 and b"[#" not in quiet.output
 
 
 def test_without_watching_it_goes_on_at_the_server(cli, sealed, key_file, new_key_file):
