@@ -1,5 +1,7 @@
 #include "api/access/change_feed.h"
 
+#include "api/shares/shares_store.h"
+
 namespace claviger::api {
 namespace {
 
@@ -103,11 +105,13 @@ Status ChangeFeed::StartFromNow() {
 void ChangeFeed::Prune() {
   if (connection_ == nullptr || clock_.Steady() < prune_at_) return;
   prune_at_ = clock_.Steady() + kPruneInterval;
-  for (const auto& pruned :
-       {connection_->Run(kPruneChanges, {}), connection_->Run(kPruneRevoked, {clock_.Now() - kKeepRevoked}),
-        connection_->Run(kPruneSignups, {clock_.Now()})}) {
+  const auto note = [this](const auto& pruned) {
     if (!pruned.has_value()) log_.Failure("what has expired could not be pruned", pruned.error());
-  }
+  };
+  note(connection_->Run(kPruneChanges, {}));
+  note(connection_->Run(kPruneRevoked, {clock_.Now() - kKeepRevoked}));
+  note(connection_->Run(kPruneSignups, {clock_.Now()}));
+  note(shares_store::Purge(*connection_, clock_.Now()));
 }
 
 void ChangeFeed::Loop() {

@@ -7,7 +7,6 @@
 namespace claviger::api {
 namespace {
 
-constexpr std::chrono::days kKeepExpired{7};
 constexpr size_t kFixedTextBytes = 700;  // of an encoded share, besides its path and address
 
 bool IsSharer(const Principal& principal, const ShareTerms& terms) {
@@ -126,8 +125,7 @@ Result<NewShare> Shares::Make(const Secrets::Caller& caller, const SecretId& sec
 
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  const auto inserted =
-      shares_store::Insert(*lease, terms, LookupOf(link), kMaxShares, terms.created_at - kKeepExpired);
+  const auto inserted = shares_store::Insert(*lease, terms, LookupOf(link), kMaxShares);
   // The references are to the secret and to who shares: one of them went meanwhile.
   if (!inserted && inserted.error().sqlstate == "23503") return NotFound("Secret not found");
   TRYV(inserted);

@@ -8,6 +8,7 @@ using schema::Rows;
 using schema::Statement;
 
 constexpr int64_t kPurgeBatch = 200;
+constexpr std::chrono::days kKeepExpired{7};
 
 constexpr Statement kFindSecret{"shares_find_secret",
                                 "SELECT vault_id, path FROM secrets WHERE org_id = $1 AND id = $2", true};
@@ -176,9 +177,13 @@ Result<std::optional<Address>> AddressOf(schema::Connection& connection, const O
   return Address{std::string(rows.Text(0, 0)), rows.Bool(0, 1)};
 }
 
-Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit,
-                    Time purge) {
-  TRYV(connection.Run(kPurge, {purge, kPurgeBatch}));
+Status Purge(schema::Connection& connection, Time now) {
+  TRYV(connection.Run(kPurge, {now - kKeepExpired, kPurgeBatch}));
+  return Ok();
+}
+
+Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit) {
+  TRYV(Purge(connection, terms.created_at));
   std::optional<Uuid> by_user, by_agent, to;
   (terms.by_type == PrincipalType::kUser ? by_user : by_agent) = terms.by;
   if (!terms.to.is_nil()) to = terms.to;

@@ -42,10 +42,12 @@ struct Address {
 };
 Result<std::optional<Address>> AddressOf(schema::Connection& connection, const OrgId& org, const Uuid& user);
 
-// False if the organisation has `limit` shares already. Also removes some of what expired before `purge`.
-// kConflict if the secret, or who shares, is gone.
-Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit,
-                    Time purge);
+// Removes some of what expired a week ago or earlier.
+Status Purge(schema::Connection& connection, Time now);
+
+// False if the organisation has `limit` shares already. Also purges. kConflict if the secret, or who shares,
+// is gone.
+Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit);
 
 Result<std::optional<Share>> Find(schema::Connection& connection, ByteView lookup);
 

@@ -1,5 +1,5 @@
 #include "api/access/change_feed.h"
-#include "tests/unit/api/access_database.h"
+#include "tests/unit/api/secrets_fixture.h"
 
 using namespace claviger;
 using namespace claviger::api;
@@ -115,4 +115,19 @@ TEST_CASE_FIXTURE(Fixture, "a running feed keeps the cache trusted and applies c
   auto elsewhere = Connect("claviger_app", name);
   Revoke(*elsewhere);
   while (Knows()) std::this_thread::yield();
+}
+
+TEST_CASE_FIXTURE(SecretsFixture, "a running feed removes shares that ended a week ago, and no others") {
+  const SecretId secret = Must(Put(alice, "a")).id;
+  for (const char* ended : {"8 days", "6 days", "-1 days"}) {
+    Sql("INSERT INTO shares (org_id, id, secret_id, by_user, recipient_type, passphrase_hash, ip_allowlist, "
+        "created_at, expires_at, max_access_count, lookup) VALUES ($1, $2, $3, $4, 'anyone_with_link', '', "
+        "'[]', $5, $5 - $6::text::interval, 0, sha256($6::text::bytea))",
+        {alice.org, NewUuidV7(clock, random), secret, alice.id, clock.Now(), ended});
+  }
+  ChangeFeed running(config, {}, clock, QuietLog());
+  running.Start();
+  while (Count("SELECT count(*) FROM shares") == 3) std::this_thread::yield();
+  CHECK(Count("SELECT count(*) FROM shares WHERE expires_at < $1", {clock.Now()}) == 1);
+  CHECK(Count("SELECT count(*) FROM shares") == 2);
 }
