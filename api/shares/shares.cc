@@ -194,6 +194,7 @@ Result<shares_store::Share> Shares::FindForRecipient(const Principal& principal,
   TRY(const bool recipient, parts_.finder.IsRecipient(principal, share.terms));
   if (!recipient) return ShareNotFound();
   audit.SetActor(crypto::Name(principal.type), FormatUuid(principal.id), share.terms.org);
+  if (IsExpired(share.terms, parts_.clock.Now())) return Gone("The share has expired");
   return share;
 }
 
@@ -221,11 +222,9 @@ Status Shares::Decline(const Principal& principal, const ShareFinder::Named& sha
 
 Status Shares::Accept(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit) {
   TRY(const auto found, FindForRecipient(principal, share, audit));
-  const Time now = parts_.clock.Now();
-  if (IsExpired(found.terms, now)) return Gone("The share has expired");
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool accepted, shares_store::Accept(*lease, found.terms, now));
+  TRY(const bool accepted, shares_store::Accept(*lease, found.terms, parts_.clock.Now()));
   if (!accepted) return ShareNotFound();
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, "success")));
   TRYV(transaction.Commit());

@@ -74,7 +74,7 @@ class Shares {
 
   // kForbidden but for who made it.
   Status Revoke(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit);
-  // kNotFound but for the recipient. Accepting twice is no fault; kGone for what has expired.
+  // kNotFound but for the recipient; kGone for what has expired. Accepting twice is no fault.
   Status Accept(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit);
   Status Decline(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit);
 
@@ -86,7 +86,7 @@ class Shares {
   Result<NewShare> Make(const Secrets::Caller& caller, const SecretId& secret,
                         const CreateShareRequest& request, std::string_view host, AuditDraft& audit);
   Result<ListedShare> Describe(const Share& share);
-  // Its record goes to the organisation that shares.
+  // Not expired. Its record goes to the organisation that shares.
   Result<Share> FindForRecipient(const Principal& principal, const ShareFinder::Named& named,
                                  AuditDraft& audit);
   Status Remove(const ShareTerms& terms, AuditDraft& audit);

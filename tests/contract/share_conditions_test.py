@@ -90,7 +90,8 @@ def test_a_share_ends(account, colleague, api, secret):
     wait.until(lambda: accept(colleague, other).status_code == 410, "the share to end", 20)
     assert [item["is_expired"] for item in outbound(account)] == [True, True]
     assert [item["is_expired"] for item in inbound(colleague)] == [True]
-    assert colleague.post(f"/v1/shares/{other}/decline").status_code == 204
+    assert colleague.post(f"/v1/shares/{other}/decline").status_code == 410
+    assert account.delete(f"/v1/share/{other}").status_code == 204
 
 
 # -- counters
