@@ -13,6 +13,10 @@ bool IsSharer(const Principal& principal, const ShareTerms& terms) {
   return principal.org == terms.org && principal.type == terms.by_type && principal.id == terms.by;
 }
 
+std::string SharerOf(const ShareTerms& terms) {
+  return std::string(crypto::Name(terms.by_type)) + ":" + FormatUuid(terms.by);
+}
+
 std::string UrlOf(const Mail& mail, std::string_view host, const LinkId& link) {
   const std::string base = mail.url().empty() ? "https://" + std::string(host) : mail.url();
   return base + "/v1/share/" + link.ToString();
@@ -150,7 +154,7 @@ Result<ListedShare> Shares::Describe(const Share& share) {
   // Else whoever edits rows would learn here what their links are.
   if (LookupOf(listed.id) != share.lookup) return IntegrityFailure("a share's row was edited");
   listed.secret_path = share.path;
-  listed.created_by = std::string(crypto::Name(terms.by_type)) + ":" + FormatUuid(terms.by);
+  listed.created_by = SharerOf(terms);
   listed.recipient = terms.recipient;
   if (!terms.to.is_nil()) listed.recipient_id = terms.to;
   listed.email = terms.email;
@@ -209,10 +213,24 @@ Status Shares::Remove(const ShareTerms& terms, AuditDraft& audit) {
   return Ok();
 }
 
+Result<shares_store::Share> Shares::FindToRevoke(const Principal& principal, const ShareFinder::Named& named,
+                                                 AuditDraft& audit) {
+  if (const auto row = ShareId::Parse(named.link); row && principal.Manages()) {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(auto share, shares_store::FindRow(*lease, principal.org, *row));
+    if (share) return *std::move(share);
+  }
+  return parts_.finder.Find(named, audit);
+}
+
 Status Shares::Revoke(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit) {
-  TRY(const auto found, parts_.finder.Find(share, audit));
-  if (!IsSharer(principal, found.terms)) return Forbidden("Insufficient permissions");
-  return Remove(found.terms, audit);
+  TRY(const auto found, FindToRevoke(principal, share, audit));
+  const ShareTerms& terms = found.terms;
+  audit.SetResource("share", terms.id.ToString());
+  const bool manages = principal.Manages() && principal.org == terms.org;
+  if (!manages && !IsSharer(principal, terms)) return Forbidden("Insufficient permissions");
+  audit.AddDetail("shared_by", SharerOf(terms));
+  return Remove(terms, audit);
 }
 
 Status Shares::Decline(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit) {

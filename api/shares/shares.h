@@ -3,8 +3,8 @@
 //
 // The life of a share: Create makes a row and the link that stands for it (share_link.h). An open link needs
 // nothing more. A share that is addressed to somebody opens only for them, with their own credential and
-// after they have accepted it; declining ends it. Who shares can revoke it at any time. Both remove the row;
-// one that has expired stays in the lists for a week.
+// after they have accepted it; declining ends it. Who shares can revoke it at any time, and so can those who
+// manage their organisation. Both remove the row; one that has expired stays in the lists for a week.
 //
 // A share carries no right of its own. Whoever opens it reads the newest version in the name of who shares,
 // by the rights that those have at that moment: what they may no longer read, their share does not open, and
@@ -72,7 +72,8 @@ class Shares {
   Result<http::Page<Listed>> List(const Principal& principal, Direction direction,
                                   const std::optional<ShareId>& after, int64_t limit);
 
-  // kForbidden but for who made it.
+  // kForbidden but for who made it, and who manages their organisation. The latter, who were not given the
+  // link, name it by the row's id, as the log does.
   Status Revoke(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit);
   // kNotFound but for the recipient; kGone for what has expired. Accepting twice is no fault.
   Status Accept(const Principal& principal, const ShareFinder::Named& share, AuditDraft& audit);
@@ -86,6 +87,7 @@ class Shares {
   Result<NewShare> Make(const Secrets::Caller& caller, const SecretId& secret,
                         const CreateShareRequest& request, std::string_view host, AuditDraft& audit);
   Result<ListedShare> Describe(const Share& share);
+  Result<Share> FindToRevoke(const Principal& principal, const ShareFinder::Named& named, AuditDraft& audit);
   // Not expired. Its record goes to the organisation that shares.
   Result<Share> FindForRecipient(const Principal& principal, const ShareFinder::Named& named,
                                  AuditDraft& audit);

@@ -66,6 +66,8 @@ enum Column {
 
 constexpr Statement kFind{"shares_find", SHARES " WHERE s.lookup = $1", true};
 
+constexpr Statement kFindRow{"shares_find_row", SHARES " WHERE s.org_id = $1 AND s.id = $2", true};
+
 constexpr Statement kListOfUser{"shares_list_of_user",
                                 SHARES " WHERE s.org_id = $1 AND s.by_user = $2" WINDOW, true};
 constexpr Statement kListOfAgent{"shares_list_of_agent",
@@ -134,6 +136,14 @@ Result<Share> ReadShare(const Rows& rows, int row) {
   return share;
 }
 
+Result<std::optional<Share>> FindOne(schema::Connection& connection, const Statement& statement,
+                                     std::initializer_list<Param> key) {
+  TRY(const auto rows, connection.Run(statement, key));
+  if (rows.empty()) return std::nullopt;
+  TRY(auto share, ReadShare(rows, 0));
+  return std::optional(std::move(share));
+}
+
 Result<std::vector<Share>> List(schema::Connection& connection, const Statement& statement,
                                 const Principal& principal, const Window& window) {
   TRY(const auto rows, connection.Run(statement, {principal.org, principal.id, window.after, window.limit}));
@@ -197,10 +207,11 @@ Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, Byt
 }
 
 Result<std::optional<Share>> Find(schema::Connection& connection, ByteView lookup) {
-  TRY(const auto rows, connection.Run(kFind, {lookup}));
-  if (rows.empty()) return std::nullopt;
-  TRY(auto share, ReadShare(rows, 0));
-  return std::optional(std::move(share));
+  return FindOne(connection, kFind, {lookup});
+}
+
+Result<std::optional<Share>> FindRow(schema::Connection& connection, const OrgId& org, const ShareId& id) {
+  return FindOne(connection, kFindRow, {org, id});
 }
 
 Result<std::vector<Share>> ListOutbound(schema::Connection& connection, const Principal& principal,

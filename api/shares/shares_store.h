@@ -50,6 +50,7 @@ Status Purge(schema::Connection& connection, Time now);
 Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit);
 
 Result<std::optional<Share>> Find(schema::Connection& connection, ByteView lookup);
+Result<std::optional<Share>> FindRow(schema::Connection& connection, const OrgId& org, const ShareId& id);
 
 // In order of creation, those after `after`: what this principal shares; what it is to receive, by its id or,
 // a person, by their proven address.

@@ -86,6 +86,17 @@ def test_declining_and_revoking_need_a_confirmation(cli, colleague, secret):
     assert json.loads(cli.ok("share", "list", "--output", "json")) == {"shares": []}
 
 
+def test_an_owner_ends_what_a_member_shares_by_its_id_in_the_log(cli, colleague):
+    colleague.ok("vault", "create", "theirs")
+    colleague.ok("secret", "put", "theirs", "a", stdin=VALUE)
+    link = colleague.ok("share", "create", "theirs", "a", "--link").decode().strip()
+    row = json.loads(cli.ok("audit", "list", "--action", "share.create", "--output", "json"))["events"][0]["resource_id"]
+    colleague.fails(4, "share", "revoke", row, "--yes")
+    cli.ok("share", "revoke", row, "--yes")
+    colleague.fails(4, "share", "open", link)
+    assert json.loads(colleague.ok("share", "list", "--output", "json")) == {"shares": []}
+
+
 def test_an_agent_is_named_and_shares_with_its_creator(cli, account, secret, daemon, tmp_path):
     agent = Agent(account, "sharer")
     create(cli, "--agent", "sharer")

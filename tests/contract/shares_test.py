@@ -5,7 +5,9 @@ import json
 import uuid
 
 import pytest
-from support.rights import Agent
+from support.audit import events
+from support.people import join
+from support.rights import Agent, grant
 from support.sharing import LINK, VALUE, accept, ask, inbound, open_share, outbound, share, targeted, time_in
 
 ABSENT = "4f9a1c52-7f0e-4d1b-9a55-0123456789ab"
@@ -164,6 +166,36 @@ def test_who_shares_revokes(account, colleague, api, secret, route):
     assert open_share(api, name).status_code == 404
     assert account.delete(route + name).status_code == 404
     assert outbound(account) == []
+
+
+@pytest.mark.parametrize("role", ["owner", "admin"])
+def test_who_manages_the_organisation_ends_its_shares_as_the_log_names_them(daemon, api, account, colleague, vault, secret, role):
+    grant(vault, colleague.id)
+    by_person, by_agent = share(colleague, secret), share((agent := Agent(account)).key, agent.put_secret())
+    manager = join(daemon, api.signup(), account, role)
+    assert outbound(manager) == []
+    rows = {event["actor_id"]: event["resource_id"] for event in events(account, action="share.create")}
+    for made, maker in ((by_person, f"user:{colleague.id}"), (by_agent, f"agent:{agent.id}")):
+        row = rows[maker.partition(":")[2]]
+        assert row != made["id"] and open_share(manager, row).status_code == 404, "it is no link"
+        assert manager.delete(f"/v1/share/{row}").status_code == 204
+        assert open_share(api, made["id"]).status_code == 404
+        assert manager.delete(f"/v1/share/{row}").status_code == 404
+        revoked = events(account, action="share.revoke", resource_id=row)[-1]
+        assert (revoked["actor_id"], revoked["details"]["shared_by"]) == (manager.me()["id"], maker)
+
+
+def test_nobody_else_ends_a_share_by_its_name_in_the_log(account, api, colleague, other_account, secret, link):
+    row, = (event["resource_id"] for event in events(account, action="share.create"))
+    for client in (colleague, other_account, Agent(account).key):
+        assert client.delete(f"/v1/share/{row}").status_code == 404
+        assert client.delete(f"/v1/shares/{row}").status_code == 404
+    assert open_share(api, link["id"]).status_code == 200
+
+
+def test_an_owner_elsewhere_ends_nothing(other_account, api, link):
+    assert other_account.delete(f"/v1/share/{link['id']}").status_code == 403
+    assert open_share(api, link["id"]).status_code == 200
 
 
 # -- lists
