@@ -141,7 +141,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
         api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
         api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
     enroller = std::make_unique<api::Enroller>(
-        api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log});
+        api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log, api::Tier(config.tier)});
   }
   TRY(const auto exports, Stage(ExitCode::kConfig, Exports::Create(config, {pool, clock, random, log})));
   api::RefusalDigest refusals(clock);

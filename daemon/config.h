@@ -12,10 +12,10 @@
 #include "api/export/tls_channel.h"
 #include "api/http/server.h"
 #include "api/limits/guess_budgets.h"
+#include "api/limits/tier.h"
 #include "api/limits/traffic_shaper.h"
 #include "api/mail/smtp.h"
 #include "api/rotations/rotation_runner.h"
-#include "api/secrets/secrets.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "crypto/password.h"
@@ -106,11 +106,14 @@ struct Config {
                            .enroll_window = std::chrono::minutes{10},
                            .shares_per_minute = 10};
 
+  // What an organisation may have at most. Default: no limits.
+  api::TierConfig tier;
+
   // Rotation of keys by this node: at most 1000 data keys per second, and none begins by itself.
   api::RotationConfig rotation{.secrets_per_second = 1000, .vault_days = 0};
 
   // Values in the form of a blob only where clients are to seal them. Default: true.
-  api::SecretsConfig secrets{.check_cmek_form = true};
+  bool check_cmek_form = true;
   // Rotations of customer-managed keys at once on this node. Default: 2. Their pace is that of `rotation`.
   uint32_t cmek_rotations = 2;
 

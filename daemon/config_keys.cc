@@ -253,8 +253,7 @@ std::vector<ConfigKey> RotationKeys() {
 
 std::vector<ConfigKey> CmekKeys() {
   return {
-      Value("cmek.check_form", "refuse values that clients were to seal and did not",
-            FIELD(secrets.check_cmek_form)),
+      Value("cmek.check_form", "refuse values that clients were to seal and did not", FIELD(check_cmek_form)),
       Number("cmek.rotations", "rotations of customer-managed keys at once", 1, 64, FIELD(cmek_rotations)),
   };
 }
@@ -289,6 +288,16 @@ std::vector<ConfigKey> LimitKeys() {
   };
 }
 
+std::vector<ConfigKey> TierKeys() {
+  constexpr uint32_t kMost = 1'000'000'000;
+  return {
+      Value("tier.name", "what refusals call what an organisation may have", FIELD(tier.name)),
+      Number("tier.vaults", "vaults of an organisation; 0: no limit", 0, kMost, FIELD(tier.vaults)),
+      Number("tier.secrets", "secrets of an organisation; 0: no limit", 0, kMost, FIELD(tier.secrets)),
+      Number("tier.agents", "active agents of an organisation; 0: no limit", 0, kMost, FIELD(tier.agents)),
+  };
+}
+
 #undef FIELD
 
 }  // namespace
@@ -296,7 +305,7 @@ std::vector<ConfigKey> LimitKeys() {
 std::vector<ConfigKey> MakeConfigKeys() {
   std::vector<ConfigKey> all;
   for (auto&& group : {ProcessKeys(), HttpKeys(), DatabaseKeys(), HsmKeys(), MailKeys(), OidcKeys(),
-                       RequestKeys(), AuditKeys(), RotationKeys(), CmekKeys(), LimitKeys()}) {
+                       RequestKeys(), AuditKeys(), RotationKeys(), CmekKeys(), LimitKeys(), TierKeys()}) {
     all.insert(all.end(), group.begin(), group.end());
   }
   return all;

@@ -73,6 +73,7 @@ Result<Agents::WithKey> Agents::Create(const Principal& principal, CreateAgentRe
   audit.SetResource("agent", made.agent.id.ToString());
   TRY(const bool stored,
       maker_.Store(principal, made, audit, [&](schema::Connection& connection) -> Result<bool> {
+        TRYV(parts_.tier.Check(connection, Tier::Resource::kAgents, principal.org, audit));
         TRYV(parts_.audit.Insert(connection, parts_.audit.Finish(audit, "success")));
         return true;
       }));
@@ -145,6 +146,9 @@ Result<Agent> Agents::Update(const Principal& principal, const AgentId& id, std:
   const bool revived = settings.is_active && !was_active;
   TRYV(agents_store::Update(*lease, principal.org, id, settings,
                             revived ? NextValidFrom(found) : found.tokens_valid_from));
+  if (revived) {
+    TRYV(parts_.tier.Check(*lease, Tier::Resource::kAgents, principal.org, audit));
+  }
   TRYV(Commit(*lease, transaction, id, audit));
   return std::move(found.agent);
 }

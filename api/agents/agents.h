@@ -21,6 +21,7 @@
 #include "api/audit/audit_log.h"
 #include "api/auth/token_issuer.h"
 #include "api/http/page.h"
+#include "api/limits/tier.h"
 #include "api/routes.h"
 
 namespace claviger::api {
@@ -35,6 +36,7 @@ class Agents {
     const AuditLog& audit;
     const Clock& clock;
     Random& random;
+    Tier tier = Tier();
   };
   explicit Agents(const Parts& parts)
       : parts_(parts), maker_({parts.pool, parts.keyring, parts.audit, parts.clock, parts.random}) {}

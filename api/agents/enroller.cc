@@ -82,6 +82,10 @@ Status Enroller::MakeAgent(const Enrollment& enrollment, const Principal& person
     TRY(mine, enrollments_store::Take(connection, enrollment.id));
     TRY(const auto unused, agents_store::CountUnused(connection, person.org, UserId{person.id}));
     if (!mine || unused.of_person > kMaxUnused || unused.of_org > kMaxUnusedInOrg) return false;
+    AuditDraft refused = audit;
+    const auto fits = parts_.tier.Check(connection, Tier::Resource::kAgents, person.org, refused);
+    if (!fits && fits.error().kind == ErrorKind::kForbidden) return false;
+    TRYV(fits);
     TRY(const bool posted, parts_.mail.Post(connection, mail));
     if (!posted) return Unavailable("the outbox is full");
     TRYV(parts_.audit.Insert(connection, parts_.audit.Finish(success, "success")));

@@ -15,6 +15,7 @@
 
 #include "api/agents/agent_maker.h"
 #include "api/agents/enrollments_store.h"
+#include "api/limits/tier.h"
 #include "api/mail/mail.h"
 #include "base/log.h"
 
@@ -33,6 +34,7 @@ class Enroller {
     const Clock& clock;
     Random& random;
     const Log& log;
+    Tier tier = Tier();
   };
   explicit Enroller(const Parts& parts)
       : parts_(parts), maker_({parts.pool, parts.keyring, parts.audit, parts.clock, parts.random}) {}

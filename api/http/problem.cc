@@ -3,6 +3,29 @@
 #include <nlohmann/json.hpp>
 
 namespace claviger::api::http {
+namespace {
+
+// Tells it from other kForbidden.
+constexpr std::string_view kResourceLimit = "resource_limit_exceeded";
+
+Response Body(std::string_view type, std::string_view title, int status, std::string_view detail) {
+  nlohmann::ordered_json body;
+  body["type"] = type;
+  body["title"] = title;
+  body["status"] = status;
+  body["detail"] = detail;
+  Response response;
+  response.status = status;
+  response.content_type = "application/problem+json";
+  response.body = body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace
+
+Error ResourceLimit(std::string detail) {
+  return MakeError(ErrorKind::kForbidden, std::move(detail), std::string(kResourceLimit));
+}
 
 int StatusOf(ErrorKind kind) {
   switch (kind) {
@@ -113,6 +136,8 @@ const char* ReasonPhrase(int status) {
 }
 
 Response Problem(const Error& error) {
+  if (error.cause == kResourceLimit)
+    return Body(kResourceLimit, "Resource Limit Exceeded", 403, error.detail);
   Response response = Problem(StatusOf(error.kind), error.detail);
   if (error.kind == ErrorKind::kTooMany) {
     response.headers.emplace_back("Retry-After", std::to_string(error.retry_after));
@@ -121,15 +146,7 @@ Response Problem(const Error& error) {
 }
 
 Response Problem(int status, std::string_view detail) {
-  nlohmann::ordered_json body;
-  body["type"] = "about:blank";
-  body["title"] = ReasonPhrase(status);
-  body["status"] = status;
-  body["detail"] = detail;
-  Response response;
-  response.status = status;
-  response.content_type = "application/problem+json";
-  response.body = body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  Response response = Body("about:blank", ReasonPhrase(status), status, detail);
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

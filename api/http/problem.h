@@ -6,6 +6,9 @@
 
 namespace claviger::api::http {
 
+// A refusal because there is as much already as an organisation may have: 403, of a type of its own.
+Error ResourceLimit(std::string detail);
+
 int StatusOf(ErrorKind kind);
 const char* ReasonPhrase(int status);
 // 401 carries WWW-Authenticate, 429 and 503 Retry-After.

@@ -22,6 +22,7 @@
 #include "api/audit/audit_log.h"
 #include "api/http/client_address.h"
 #include "api/http/page.h"
+#include "api/limits/tier.h"
 #include "api/policies/policy_book.h"
 #include "api/routes.h"
 #include "api/secrets/secrets_store.h"
@@ -35,6 +36,7 @@ namespace claviger::api {
 struct SecretsConfig {
   // Refuse what is not in the form of a blob (crypto/cmek.h) where clients are to seal values themselves.
   bool check_cmek_form = true;
+  Tier tier = Tier();
 };
 
 class Secrets {

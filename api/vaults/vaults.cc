@@ -48,7 +48,7 @@ Result<Vault> Vaults::Create(const Principal& principal, CreateVaultRequest requ
     for (auto& call : share) calls.push_back(std::move(call));
   }
   TRY(auto lease, pool_.Acquire());
-  const auto committed = lease->RunTogether(calls);
+  const auto committed = tier_.RunTogether(*lease, Tier::Resource::kVaults, principal.org, calls, audit);
   if (!committed) return ExplainInsert(committed.error());
   audit.MarkCommitted();
   return vault;

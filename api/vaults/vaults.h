@@ -22,6 +22,7 @@
 #include "api/access/authorize.h"
 #include "api/audit/audit_log.h"
 #include "api/http/page.h"
+#include "api/limits/tier.h"
 #include "api/routes.h"
 #include "api/vaults/vaults_wire.h"
 #include "base/random.h"
@@ -33,10 +34,15 @@ namespace claviger::api {
 class Vaults {
  public:
   Vaults(schema::Pool& pool, crypto::Keyring& keyring, const AuditLog& audit, const Clock& clock,
-         Random& random)
-      : pool_(pool), keyring_(keyring), audit_(audit), clock_(clock), random_(random) {}
+         Random& random, Tier tier = Tier())
+      : pool_(pool),
+        keyring_(keyring),
+        audit_(audit),
+        clock_(clock),
+        random_(random),
+        tier_(std::move(tier)) {}
 
-  // kConflict if the organisation has a vault of that name.
+  // kConflict if the organisation has a vault of that name, kForbidden if it may have no more.
   Result<Vault> Create(const Principal& principal, CreateVaultRequest request, AuditDraft& audit);
 
   // What the principal may see, in order of creation, beginning after the vault `after`.
@@ -59,6 +65,7 @@ class Vaults {
   const AuditLog& audit_;
   const Clock& clock_;
   Random& random_;
+  const Tier tier_;
 };
 
 // What Authorize must know of a vault of that organisation.
