@@ -63,6 +63,14 @@ Result<std::vector<crypto::PublicKey>> FetchKeys(ApiClient& api) {
   return keys;
 }
 
+// Who verifies must have been given every key that the bundle names: so it names only those it needs.
+std::vector<crypto::PublicKey> SignersOf(const Bounds& bounds, std::vector<crypto::PublicKey> keys) {
+  std::erase_if(keys, [&](const crypto::PublicKey& key) {
+    return key.kid != bounds.last.kid && !(bounds.first && key.kid == bounds.first->kid);
+  });
+  return keys;
+}
+
 Result<Bounds> FetchBounds(ApiClient& api, const crypto::BundlePeriod& period) {
   const std::string target =
       "/v1/audit/period" + QueryString({{"from", FormatTime(period.from)}, {"to", FormatTime(period.to)}});
@@ -105,8 +113,9 @@ std::optional<EventId> PreviousOf(const api::ExportPage& page) {
 Result<crypto::AuditVerifier::Summary> WriteBundle(ApiClient& api, crypto::BundlePeriod period,
                                                    LineSink sink) {
   TRY(const OrgId org, OwnOrg(api));
-  TRY(const auto keys, FetchKeys(api));
   TRY(const Bounds bounds, FetchBounds(api, period));
+  TRY(auto all_keys, FetchKeys(api));
+  const auto keys = SignersOf(bounds, std::move(all_keys));
   TRY(uint64_t after, StartOf(org, bounds));
   TRY(api::ExportPage page, FetchRecords(api, after, bounds.last.number));
   period.previous_id = PreviousOf(page);

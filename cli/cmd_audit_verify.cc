@@ -9,6 +9,7 @@
 #include "cli/context.h"
 #include "cli/exit_code.h"
 #include "cli/expected_checkpoint.h"
+#include "cli/files.h"
 #include "cli/line_reader.h"
 #include "cli/output.h"
 #include "crypto/audit_bundle.h"
@@ -25,6 +26,7 @@ struct VerifyOptions {
   std::string key_file;
   std::string org;
   std::string expected;
+  std::string keys_to;
 };
 
 struct Verdict {
@@ -88,9 +90,13 @@ void PrintVerdict(const Context& context, const Verdict& verdict) {
   const std::string until = summary.sealed_until ? FormatTime(*summary.sealed_until) : "";
   const std::string hash = HexEncode(summary.last_checkpoint_hash);
   if (context.json()) {
-    Json json = {
-        {"verified", true},      {"org_id", verdict.org.ToString()},       {"records", summary.records},
-        {"sealed_until", until}, {"last_checkpoint", summary.checkpoints}, {"last_checkpoint_hash", hash}};
+    Json json = {{"verified", true},
+                 {"org_id", verdict.org.ToString()},
+                 {"records", summary.records},
+                 {"sealed_until", until},
+                 {"last_checkpoint", summary.checkpoints},
+                 {"last_checkpoint_hash", hash},
+                 {"last_key", summary.last_kid}};
     if (verdict.period) {
       json["from"] = FormatTime(verdict.period->from);
       json["to"] = FormatTime(verdict.period->to);
@@ -104,7 +110,16 @@ void PrintVerdict(const Context& context, const Verdict& verdict) {
                {"to", period ? FormatTime(period->to) : ""},
                {"records", std::to_string(summary.records)},
                {"sealed until", until},
-               {"last checkpoint", std::to_string(summary.checkpoints) + ":" + hash}});
+               {"last checkpoint", std::to_string(summary.checkpoints) + ":" + hash},
+               {"signed by", summary.last_kid}});
+}
+
+Status SaveKeys(const VerifyOptions& options, const Verdict& verdict) {
+  if (options.keys_to.empty()) return Ok();
+  if (verdict.period) return Invalid("Only an export tells which keys followed one another");
+  TRY(NewFile file, NewFile::Create(options.keys_to));
+  TRYV(file.Write(AsBytes(crypto::JwksJson(verdict.summary.signers) + "\n")));
+  return file.Commit();
 }
 
 Result<int> Verify(const Context& context, const VerifyOptions& options) {
@@ -114,6 +129,7 @@ Result<int> Verify(const Context& context, const VerifyOptions& options) {
   LineReader lines(std::move(fd), kMaxLineBytes, options.file);
   auto verdict = VerifyLines(lines, std::move(keys), options);
   if (verdict) {
+    TRYV(SaveKeys(options, verdict.value()));
     PrintVerdict(context, verdict.value());
     return kExitOk;
   }
@@ -137,6 +153,8 @@ void AddAuditVerify(CLI::App& group, Action& chosen) {
       ->add_option("--expect-checkpoint", options->expected,
                    "Refuse an export without this checkpoint (NUMBER:HASH)")
       ->check(CheckExpected);
+  verify->add_option("--save-keys", options->keys_to,
+                     "Write the keys that follow one another in an export to this file, as a JWK set");
   Choose(verify, chosen, options, Verify);
 }
 

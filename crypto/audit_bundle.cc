@@ -52,6 +52,7 @@ Status BundleVerifier::Begin(const AuditCheckpoint& checkpoint, const AuditLeaf&
     return Refusal("Checkpoint {} was made when the period had begun", checkpoint.number);
   }
   first_checkpoint_ = checkpoint.number;
+  first_key_ = AuditKeyVersion(checkpoint.kid);
   count_ = own.count;
   head_ = own.head;
   return Ok();
@@ -60,6 +61,9 @@ Status BundleVerifier::Begin(const AuditCheckpoint& checkpoint, const AuditLeaf&
 Status BundleVerifier::End(const AuditCheckpoint& checkpoint, const AuditLeaf& own) {
   const uint64_t number = checkpoint.number;
   if (number <= first_checkpoint_) return Refusal("Checkpoint {} stands in another place", number);
+  if (AuditKeyVersion(checkpoint.kid) < first_key_) {
+    return Refusal("Checkpoint {} is signed by a key that the first one shows to be exchanged", number);
+  }
   if (checkpoint.created_at <= period_.to) {
     return Refusal("Checkpoint {} was made before the period's end", number);
   }
@@ -68,7 +72,8 @@ Status BundleVerifier::End(const AuditCheckpoint& checkpoint, const AuditLeaf& o
                    count_);
   }
   if (own.head != head_) return Refusal("The records are not those that checkpoint {} sealed", number);
-  ended_ = AuditVerifier::Summary{records_, number, checkpoint.created_at, CheckpointHash(checkpoint)};
+  ended_ = AuditVerifier::Summary{records_,       number, checkpoint.created_at, CheckpointHash(checkpoint),
+                                  checkpoint.kid, {}};
   return Ok();
 }
 

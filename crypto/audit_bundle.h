@@ -46,6 +46,7 @@ class BundleVerifier {
   const std::vector<PublicKey> keys_;
   bool has_keys_ = false;
   uint64_t first_checkpoint_ = 0;  // 0: the chain begins here
+  uint32_t first_key_ = 0;         // the version that signed it
   uint64_t count_ = 0;             // of the chain, up to the record taken last
   Digest head_{};
   std::optional<EventId> last_id_;

@@ -50,6 +50,15 @@ Digest LeafTag(const OrgId& org, uint64_t checkpoint);
 // order, whatever order they are given in. Of no leaves: SHA-256 of nothing.
 Digest MerkleRoot(const std::vector<AuditLeaf>& leaves);
 
+// Names the key that signs the checkpoints behind this one. It is a leaf among the others, so that the
+// signature over the root covers it. Of a key "claviger-audit-v<version>" only.
+AuditLeaf NextKeyLeaf(const PublicKey& next, uint64_t checkpoint);
+Digest NextKeyTag(uint64_t checkpoint);
+// The key that such a leaf names; nullopt if it names no sound key.
+std::optional<PublicKey> KeyOfLeaf(const AuditLeaf& leaf);
+// Versions of audit keys ascend. 0: not the name of one.
+uint32_t AuditKeyVersion(std::string_view kid);
+
 struct AuditCheckpoint {
   uint64_t number = 0;  // 1, 2, 3, ... without gaps
   Digest previous{};    // CheckpointHash of number - 1; zero for the first
@@ -65,7 +74,9 @@ Digest CheckpointHash(const AuditCheckpoint& checkpoint);
 
 // Checks one organisation's records, oldest first, against all checkpoints. Feed the checkpoints in order,
 // then the records in order, then Finish. After the first refusal everything is refused. A key whose kid is
-// empty (from a PEM file) is tried for every kid.
+// empty (from a PEM file) is tried for every kid. The first checkpoint must be signed by one of the keys,
+// each further one by the key of the one before or by the key that it names: a key that came later need not
+// be given.
 class AuditVerifier {
  public:
   AuditVerifier(OrgId org, std::vector<PublicKey> keys);
@@ -86,6 +97,9 @@ class AuditVerifier {
     uint64_t checkpoints = 0;
     std::optional<Time> sealed_until;
     Digest last_checkpoint_hash{};
+    std::string last_kid{};
+    std::vector<PublicKey>
+        signers{};  // of an export: first to last, with one that was named and follows next
   };
   // Refuses a cut-off tail: records that a checkpoint counts but the export lacks, or records no checkpoint
   // covers.
@@ -97,12 +111,14 @@ class AuditVerifier {
   uint64_t checkpoints_ = 0;
   uint64_t total_records_ = 0;
   Digest last_checkpoint_{};
+  std::string last_kid_;
   std::optional<Time> sealed_until_;
   struct Milestone {
     uint64_t checkpoint;
     uint64_t count;
     Digest head;
   };
+  std::vector<PublicKey> signers_;  // the last one signs the next checkpoint; before the first: any of keys_
   std::vector<Milestone> milestones_;  // what the checkpoints say of our organisation, ascending
   size_t next_milestone_ = 0;
   uint64_t records_ = 0;
@@ -111,6 +127,7 @@ class AuditVerifier {
   bool refused_ = false;
 
   Status CheckCheckpoint(const AuditCheckpoint& checkpoint) const;
+  Status FindSigner(const AuditCheckpoint& checkpoint);
   Status CheckRecord(const LinkedRecord& linked) const;
 };
 

@@ -14,14 +14,25 @@ Error Refusal(fmt::format_string<Args...> format, Args&&... args) {
   return MakeError(ErrorKind::kIntegrity, fmt::format(format, std::forward<Args>(args)...));
 }
 
+const AuditLeaf* LeafTagged(const Digest& tag, const AuditCheckpoint& checkpoint) {
+  const auto found = std::find_if(checkpoint.leaves.begin(), checkpoint.leaves.end(),
+                                  [&](const AuditLeaf& leaf) { return leaf.tag == tag; });
+  return found == checkpoint.leaves.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
-bool IsSignedBy(const std::vector<PublicKey>& keys, const AuditCheckpoint& checkpoint) {
+const PublicKey* SignerOf(const std::vector<PublicKey>& keys, const AuditCheckpoint& checkpoint) {
   const Bytes message = CheckpointBytes(checkpoint);
-  return std::any_of(keys.begin(), keys.end(), [&](const PublicKey& key) {
+  const auto signer = std::find_if(keys.begin(), keys.end(), [&](const PublicKey& key) {
     return (key.kid.empty() || key.kid == checkpoint.kid) &&
            VerifySignature(key, message, checkpoint.signature);
   });
+  return signer == keys.end() ? nullptr : &*signer;
+}
+
+bool IsSignedBy(const std::vector<PublicKey>& keys, const AuditCheckpoint& checkpoint) {
+  return SignerOf(keys, checkpoint) != nullptr;
 }
 
 bool LeavesGiveRoot(const AuditCheckpoint& checkpoint) {
@@ -33,10 +44,15 @@ bool LeavesGiveRoot(const AuditCheckpoint& checkpoint) {
 }
 
 const AuditLeaf* LeafOf(const OrgId& org, const AuditCheckpoint& checkpoint) {
-  const Digest tag = LeafTag(org, checkpoint.number);
-  const auto found = std::find_if(checkpoint.leaves.begin(), checkpoint.leaves.end(),
-                                  [&](const AuditLeaf& leaf) { return leaf.tag == tag; });
-  return found == checkpoint.leaves.end() ? nullptr : &*found;
+  return LeafTagged(LeafTag(org, checkpoint.number), checkpoint);
+}
+
+Result<std::optional<PublicKey>> NextKeyOf(const AuditCheckpoint& checkpoint) {
+  const AuditLeaf* leaf = LeafTagged(NextKeyTag(checkpoint.number), checkpoint);
+  if (leaf == nullptr) return std::optional<PublicKey>();
+  auto key = KeyOfLeaf(*leaf);
+  if (!key) return Refusal("Checkpoint {} names a next key that is none", checkpoint.number);
+  return key;
 }
 
 AuditVerifier::AuditVerifier(OrgId org, std::vector<PublicKey> keys) : org_(org), keys_(std::move(keys)) {}
@@ -50,7 +66,13 @@ Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
   if (checkpoint.previous != last_checkpoint_) {
     return Refusal("Checkpoint {} does not continue checkpoint {}", number, number - 1);
   }
-  if (!IsSignedBy(keys_, checkpoint)) return Refusal("Checkpoint {} is not signed by a given key", number);
+  if (signers_.empty() && !IsSignedBy(keys_, checkpoint)) {
+    return Refusal("Checkpoint {} is not signed by a given key", number);
+  }
+  if (!signers_.empty() && !IsSignedBy({signers_.back()}, checkpoint)) {
+    return Refusal("Checkpoint {} is not signed by the key of the one before, or the one that it names",
+                   number);
+  }
   if (!LeavesGiveRoot(checkpoint)) {
     return Refusal("The leaves of checkpoint {} do not give its signed root", number);
   }
@@ -68,13 +90,26 @@ Status AuditVerifier::CheckCheckpoint(const AuditCheckpoint& checkpoint) const {
   return Ok();
 }
 
+// Whose signature the next checkpoint must carry, now that this one has proved good.
+Status AuditVerifier::FindSigner(const AuditCheckpoint& checkpoint) {
+  if (signers_.empty()) {
+    signers_.push_back(*SignerOf(keys_, checkpoint));
+    signers_.back().kid = checkpoint.kid;  // a PEM file has none
+  }
+  TRY(const auto next, NextKeyOf(checkpoint));
+  if (next) signers_.push_back(*next);
+  return Ok();
+}
+
 Status AuditVerifier::AddCheckpoint(const AuditCheckpoint& checkpoint) {
   if (refused_) return Refusal("The log was already refused");
   if (records_ != 0) {
     refused_ = true;
     return Refusal("Checkpoint {} stands behind records", checkpoint.number);
   }
-  if (auto status = CheckCheckpoint(checkpoint); !status) {
+  auto status = CheckCheckpoint(checkpoint);
+  if (status) status = FindSigner(checkpoint);
+  if (!status) {
     refused_ = true;
     return status;
   }
@@ -84,6 +119,7 @@ Status AuditVerifier::AddCheckpoint(const AuditCheckpoint& checkpoint) {
   checkpoints_ = checkpoint.number;
   total_records_ = checkpoint.total_records;
   last_checkpoint_ = CheckpointHash(checkpoint);
+  last_kid_ = checkpoint.kid;
   sealed_until_ = checkpoint.created_at;
   return Ok();
 }
@@ -128,7 +164,7 @@ Result<AuditVerifier::Summary> AuditVerifier::Finish() const {
     const uint64_t sealed = milestones_.back().count;
     return Refusal("The log is cut off: {} records are sealed, {} are here", sealed, records_);
   }
-  return Summary{records_, checkpoints_, sealed_until_, last_checkpoint_};
+  return Summary{records_, checkpoints_, sealed_until_, last_checkpoint_, last_kid_, signers_};
 }
 
 }  // namespace claviger::crypto

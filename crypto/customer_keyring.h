@@ -36,6 +36,9 @@ class CustomerKeyring final : public Keyring {
   Result<Signature> Sign(SigningKey which, ByteView message) override {
     return keyring_->Sign(which, message);
   }
+  Result<Signature> SignAs(SigningKey which, std::string_view kid, ByteView message) override {
+    return keyring_->SignAs(which, kid, message);
+  }
   Result<std::vector<PublicKey>> PublicKeys(SigningKey which) override { return keyring_->PublicKeys(which); }
   Status RefreshSigningKeys() override { return keyring_->RefreshSigningKeys(); }
   Result<Bytes> Mac(ByteView message) override { return keyring_->Mac(message); }

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -142,6 +143,8 @@ class Keyring {
 
   // Signs with the key that PublicKeys names first. The message is at most 64 KiB.
   virtual Result<Signature> Sign(SigningKey which, ByteView message) = 0;
+  // Signs with that version of the role, whether others have settled or not. kNotFound if it cannot sign.
+  virtual Result<Signature> SignAs(SigningKey which, std::string_view kid, ByteView message) = 0;
   // All published versions of that role: first the one that signs, then the others, newest first. Another one
   // signs only when it has been known here for a while, so that by then it is known everywhere.
   virtual Result<std::vector<PublicKey>> PublicKeys(SigningKey which) = 0;

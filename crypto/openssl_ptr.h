@@ -24,6 +24,8 @@ using PKey = std::unique_ptr<EVP_PKEY, OpenSslFree<&EVP_PKEY_free>>;
 using PKeyCtx = std::unique_ptr<EVP_PKEY_CTX, OpenSslFree<&EVP_PKEY_CTX_free>>;
 using BigNumber = std::unique_ptr<BIGNUM, OpenSslFree<&BN_free>>;
 using EcdsaSig = std::unique_ptr<ECDSA_SIG, OpenSslFree<&ECDSA_SIG_free>>;
+using EcGroup = std::unique_ptr<EC_GROUP, OpenSslFree<&EC_GROUP_free>>;
+using EcPoint = std::unique_ptr<EC_POINT, OpenSslFree<&EC_POINT_free>>;
 using ParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, OpenSslFree<&OSSL_PARAM_BLD_free>>;
 using Params = std::unique_ptr<OSSL_PARAM, OpenSslFree<&OSSL_PARAM_free>>;
 

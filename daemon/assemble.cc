@@ -107,10 +107,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   crypto::SystemRandom random;  // before the PKCS#11 module is loaded
   TRY(auto keyring,
       startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm::OpenKeyring(config.hsm, clock, random, log); }));
-  TRY(const auto audit_keys, Stage(ExitCode::kHsm, keyring->PublicKeys(crypto::SigningKey::kAudit)));
   crypto::TokenVerifier verifier(config.issuer, {});
-  api::TokenKeys token_keys(config.hsm.key_settling, *keyring, verifier, clock, log);
-  TRYV(Stage(ExitCode::kHsm, token_keys.Refresh()));
+  api::InstallationKeys installation_keys(config.hsm.key_settling, *keyring, verifier, clock, log);
+  TRYV(Stage(ExitCode::kHsm, installation_keys.Refresh()));
 
   schema::Pool pool(config.database, log);
   TRY(const auto system_kek, AwaitDatabase(startup, pool));
@@ -122,7 +121,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::PolicyBook policy_book(pool, clock);
-  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate, &policy_book, &token_keys}, clock, log);
+  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate, &policy_book, &installation_keys}, clock,
+                       log);
   api::ProviderKeys provider_keys(
       config.oidc_issuer,
       [&](const std::string& url) { return api::HttpsGet(url, {.ca_file = config.oidc_ca_file}); }, clock,
@@ -153,11 +153,10 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, *keyring, keyring->tokens(), system_kek, password_rules,
                            pool, authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
-                           guesses, readiness, token_keys, [&exports] { return exports->Lags(); }})));
+                           guesses, readiness, installation_keys, [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
-  api::Pipeline pipeline(api::Router(nouns->Routes(crypto::JwksJson(audit_keys))), authenticator, ip_gate,
-                         audit, workers, hashers, log,
+  api::Pipeline pipeline(api::Router(nouns->Routes()), authenticator, ip_gate, audit, workers, hashers, log,
                          {.threads = config.batchers, .queue = config.worker_queue}, {&shaper, &guesses});
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
@@ -170,7 +169,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                                    },
                                    log, random)));
 
-  token_keys.Start();
+  installation_keys.Start();
   feed.Start();
   key_uses.Start();
   linker.Start();

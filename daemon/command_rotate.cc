@@ -1,4 +1,4 @@
-// `clavigerd rotate token-key`.
+// `clavigerd rotate token-key` and `clavigerd rotate audit-key`.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "api/auth/token_keys.h"
+#include "api/access/installation_keys.h"
+#include "api/audit/link_store.h"
+#include "crypto/audit_merkle.h"
 #include "daemon/commands.h"
 #include "daemon/installation.h"
+#include "daemon/key_rotation.h"
 #include "daemon/operator_record.h"
-#include "daemon/token_key_rotation.h"
 #include "hsm/pin_file.h"
 #include "schema/migrate.h"
 
@@ -19,6 +21,8 @@ namespace claviger::daemon {
 namespace {
 
 using std::chrono::seconds;
+
+constexpr seconds kLinkerInterval{2};  // and some patience
 
 class DatabaseDesk final : public RotationDesk {
  public:
@@ -50,6 +54,18 @@ class DatabaseDesk final : public RotationDesk {
     if (on_terminal) fmt::print(stderr, "\r{:14}\r", "");
   }
 
+  // A checkpoint names the next key only if it has more records than organisations, hence two at once; and a
+  // further one is needed that the next key can seal. The signature tells: somebody else may have written the
+  // row, to have the key destroyed whose turn it still is.
+  Outcome<bool> Seals(const crypto::PublicKey& key) override {
+    TRY(auto connection, Stage(ExitCode::kDatabase, schema::Connection::Open(config_.database, log_)));
+    TRYV(
+        Stage(ExitCode::kDatabase, RecordOperatorAct(*connection, "audit_key.await", {{"key", key.kid}}, 2)));
+    std::this_thread::sleep_for(kLinkerInterval);
+    TRY(const auto last, Stage(ExitCode::kDatabase, api::link_store::LoadLastCheckpoint(*connection)));
+    return last && crypto::IsSignedBy({key}, *last);
+  }
+
   void Tell(const std::string& line) override {
     fmt::print("{}\n", line);
     std::fflush(stdout);
@@ -60,14 +76,24 @@ class DatabaseDesk final : public RotationDesk {
   const Log log_;
 };
 
+using Procedure = Outcome<void> (*)(const hsm::HsmConfig&, RotationDesk&);
+
+Outcome<void> Rotate(const Config& config, Procedure procedure) {
+  TRYV(Stage(ExitCode::kConfig, hsm::CheckPinFile(config.hsm.pin_file)));
+  DatabaseDesk desk(config);
+  TRYV(procedure(config.hsm, desk));
+  desk.Tell("done");
+  return boost::outcome_v2::success();
+}
+
 }  // namespace
 
 Outcome<void> RotateTokenKey(const CommandLine&, const Config& config) {
-  TRYV(Stage(ExitCode::kConfig, hsm::CheckPinFile(config.hsm.pin_file)));
-  DatabaseDesk desk(config);
-  TRYV(RotateTokenKey(config.hsm, desk));
-  desk.Tell("done");
-  return boost::outcome_v2::success();
+  return Rotate(config, RotateTokenKey);
+}
+
+Outcome<void> RotateAuditKey(const CommandLine&, const Config& config) {
+  return Rotate(config, RotateAuditKey);
 }
 
 }  // namespace claviger::daemon

@@ -65,7 +65,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const crypto::WrappedKek system_kek;
   const crypto::PasswordRules password_rules;
   crypto::TokenVerifier verifier(config.issuer, {});
-  const api::TokenKeys token_keys(config.hsm.key_settling, keyring, verifier, clock, log);
+  const api::InstallationKeys installation_keys(config.hsm.key_settling, keyring, verifier, clock, log);
   api::KeyUses key_uses(pool, clock, log);
   api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
@@ -82,8 +82,8 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
       Stage(ExitCode::kInternal,
             Nouns::Create({config, clock, random, keyring, customer_tokens, system_kek, password_rules, pool,
                            authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
-                           guesses, readiness, token_keys, nullptr})));
-  const auto routes = nouns->Routes("");
+                           guesses, readiness, installation_keys, nullptr})));
+  const auto routes = nouns->Routes();
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();
 }

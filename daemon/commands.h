@@ -19,6 +19,9 @@ Outcome<void> Migrate(const CommandLine& line, const Config& config);
 Outcome<void> AcceptDatabase(const CommandLine& line, const Config& config);
 // Gives the installation a new key for access tokens. Safe to interrupt and to repeat.
 Outcome<void> RotateTokenKey(const CommandLine& line, const Config& config);
+// Gives it a new key for checkpoints of the audit log. Safe to interrupt and to repeat; needs a node that
+// runs.
+Outcome<void> RotateAuditKey(const CommandLine& line, const Config& config);
 // Prints the effective configuration.
 Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
 // Prints the route table.

@@ -246,7 +246,7 @@ std::vector<ConfigKey> RotationKeys() {
       Number("rotation.vault_days", "age at which a vault's key is rotated by itself; 0: never", 0, 36500,
              FIELD(rotation.vault_days)),
       Wait("rotation.key_settling",
-           "how long a new token key is known before it signs; the same on all nodes",
+           "how long a new signing key is known before it signs; the same on all nodes",
            FIELD(hsm.key_settling)),
   };
 }

@@ -31,6 +31,8 @@ constexpr std::array kCommands{
             AcceptDatabase},
     Command{"rotate token-key", "give the installation a new key for access tokens, within 18 minutes", true,
             true, RotateTokenKey},
+    Command{"rotate audit-key", "give the installation a new key for checkpoints of the audit log", true,
+            true, RotateAuditKey},
     Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
     Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
 };

@@ -52,7 +52,7 @@ Nouns::Nouns(const NounParts& parts)
       signup_(parts.config.signup),
       signup_by_mail_(parts.mail.enabled() && signup_ != Signup::kDirect),
       clock_(parts.clock),
-      token_keys_(parts.token_keys),
+      installation_keys_(parts.installation_keys),
       health_(parts.keyring, parts.readiness, parts.export_lags, kVersion),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.system_kek, parts.audit, tokens_, parts.guesses, parts.clock,
@@ -93,11 +93,11 @@ Nouns::Nouns(const NounParts& parts)
       oidc_(OidcOf(parts.config), {parts.pool, parts.provider_keys, tokens_, finisher_, parts.mail,
                                    parts.audit, parts.clock, parts.random}) {}
 
-Rows Nouns::Routes(const std::string& audit_keys) {
+Rows Nouns::Routes() {
   Rows all;
   Add(all, api::HealthRoutes(health_));
   Add(all, api::OpenapiRoutes());
-  Add(all, api::AuthRoutes(*auth_, token_keys_));
+  Add(all, api::AuthRoutes(*auth_, installation_keys_));
   Add(all, api::SignupRoutes(signups_));
   Add(all, api::SignupPageRoutes(signup_pages_));
   Add(all, api::MfaRoutes(mfa_));
@@ -116,7 +116,7 @@ Rows Nouns::Routes(const std::string& audit_keys) {
   Add(all, api::PolicyRoutes(policies_, clock_));
   Add(all, api::RotationRoutes(rotations_));
   Add(all, api::ShareRoutes({shares_, share_opener_, share_pages_}, clock_));
-  Add(all, api::AuditRoutes(trail_, audit_keys));
+  Add(all, api::AuditRoutes(trail_, installation_keys_));
   Add(all, api::IpRuleRoutes(ip_rules_));
   if (signup_by_mail_) {
     SignupIn(all).handler = api::SignupByMail(signups_);

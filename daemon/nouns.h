@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/access/installation_keys.h"
 #include "api/agents/agents.h"
 #include "api/agents/enrollments.h"
 #include "api/api_keys/api_keys.h"
 #include "api/audit/audit.h"
 #include "api/auth/auth.h"
-#include "api/auth/token_keys.h"
 #include "api/cmek/cmek.h"
 #include "api/customer_keys/customer_keys.h"
 #include "api/device/device_pages.h"
@@ -55,7 +55,7 @@ struct NounParts {
   api::Mail& mail;
   api::GuessBudgets& guesses;
   const api::Readiness& readiness;
-  const api::TokenKeys& token_keys;
+  const api::InstallationKeys& installation_keys;
   api::Health::ExportLags export_lags;
 };
 
@@ -63,8 +63,8 @@ class Nouns {
  public:
   // Fails if the memory for a password hash is not there.
   static Result<std::unique_ptr<Nouns>> Create(const NounParts& parts);
-  // The handlers refer to this object. `audit_keys` is the JWKS that checkpoints are verified by.
-  std::vector<api::Route> Routes(const std::string& audit_keys);
+  // The handlers refer to this object.
+  std::vector<api::Route> Routes();
 
  private:
   explicit Nouns(const NounParts& parts);
@@ -73,7 +73,7 @@ class Nouns {
   const Signup signup_;
   const bool signup_by_mail_;  // of everybody, or of the invited
   const Clock& clock_;
-  const api::TokenKeys& token_keys_;
+  const api::InstallationKeys& installation_keys_;
   api::Health health_;
   const api::TokenIssuer tokens_;
   api::Mfa mfa_;

@@ -26,6 +26,9 @@ class OfflineKeyring final : public crypto::Keyring {
   }
   void ForgetKeks(const OrgId&, const VaultId&) override {}
   Result<crypto::Signature> Sign(crypto::SigningKey, ByteView) override { return Refuse(); }
+  Result<crypto::Signature> SignAs(crypto::SigningKey, std::string_view, ByteView) override {
+    return Refuse();
+  }
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey) override { return Refuse(); }
   Status RefreshSigningKeys() override { return Refuse(); }
   Result<Bytes> Mac(ByteView) override { return Refuse(); }

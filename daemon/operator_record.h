@@ -8,8 +8,9 @@
 
 namespace claviger::daemon {
 
-// Commits one record, of the system in the nil organisation, before what it tells of is done.
+// Commits a record, of the system in the nil organisation, before what it tells of is done; or several,
+// together.
 Status RecordOperatorAct(schema::Connection& connection, const std::string& action,
-                         const nlohmann::json& details);
+                         const nlohmann::json& details, int times = 1);
 
 }  // namespace claviger::daemon

@@ -19,8 +19,9 @@ std::string_view RoleOf(SigningKey which) { return which == SigningKey::kToken ?
 Outcome<Keys> List(Session& session, SigningKey which) {
   TRY(const auto found, FindSigningKeys(session));
   Keys keys;
-  for (const SigningKeyPair& pair : which == SigningKey::kToken ? found.token : found.audit) {
-    keys.push_back({KeyVersion(RoleOf(which), pair.published.kid).value_or(0), pair.CanSign()});
+  for (const SigningKeyPair& pair : found.Of(which)) {
+    keys.push_back(
+        {KeyVersion(RoleOf(which), pair.published.kid).value_or(0), pair.CanSign(), pair.published});
   }
   return keys;
 }

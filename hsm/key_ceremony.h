@@ -14,6 +14,7 @@ namespace claviger::hsm {
 struct HeldKey {
   uint32_t version = 0;
   bool can_sign = false;  // else its public half alone is there
+  crypto::PublicKey published{};
 };
 // Newest first; at least one can sign.
 Result<std::vector<HeldKey>> ListSigningKeys(const HsmConfig& config, crypto::SigningKey which);

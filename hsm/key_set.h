@@ -22,6 +22,10 @@ struct SigningKeyPair {
 struct SigningKeys {
   std::vector<SigningKeyPair> token;
   std::vector<SigningKeyPair> audit;
+
+  const std::vector<SigningKeyPair>& Of(crypto::SigningKey which) const {
+    return which == crypto::SigningKey::kToken ? token : audit;
+  }
 };
 
 // Handles are valid for one login.

@@ -95,6 +95,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
+  Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
   Result<Bytes> Mac(ByteView message) override;
@@ -342,6 +343,20 @@ Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView
     const auto keys = settling->Arrange(which, *connection.signing_keys(), std::chrono::steady_clock::now());
     return connection.Sign(keys.front(), *input);
   });
+}
+
+Result<crypto::Signature> Pkcs11Keyring::SignAs(crypto::SigningKey which, std::string_view kid,
+                                                ByteView message) {
+  if (message.size() > kMaxMessageBytes) return Internal("message too long to sign");
+  auto input = std::make_shared<const Bytes>(message.begin(), message.end());
+  return Perform<crypto::Signature>(
+      [which, kid = std::string(kid), input](Connection& connection) -> Outcome<crypto::Signature> {
+        const auto keys = connection.signing_keys();
+        for (const SigningKeyPair& key : keys->Of(which)) {
+          if (key.published.kid == kid && key.CanSign()) return connection.Sign(key, *input);
+        }
+        return Refused(ErrorKind::kNotFound, "The token holds no private key named " + kid);
+      });
 }
 
 Result<std::vector<crypto::PublicKey>> Pkcs11Keyring::PublicKeys(crypto::SigningKey which) {

@@ -6,7 +6,7 @@ namespace claviger::hsm {
 
 std::vector<SigningKeyPair> Settling::Arrange(crypto::SigningKey which, const SigningKeys& keys,
                                               SteadyTime now) {
-  std::vector<SigningKeyPair> arranged = which == crypto::SigningKey::kToken ? keys.token : keys.audit;
+  std::vector<SigningKeyPair> arranged = keys.Of(which);
   const std::lock_guard lock(mutex_);
   FirstSeen& before = first_seen_.at(static_cast<size_t>(which));
   FirstSeen seen;

@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "api/access/installation_keys.h"
 #include "api/access/principal.h"
 #include "api/audit/audit_wire.h"
 #include "api/routes.h"
@@ -36,8 +37,8 @@ class AuditTrail {
   schema::Pool& pool_;
 };
 
-// queryAuditEvents, exportAuditRecords, listAuditCheckpoints, getAuditPeriod, getAuditKeySet. `trail` must
-// outlive the table; `key_set` is the JWKS of the audit signing keys.
-std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set);
+// queryAuditEvents, exportAuditRecords, listAuditCheckpoints, getAuditPeriod, getAuditKeySet. Both must
+// outlive the table.
+std::vector<Route> AuditRoutes(AuditTrail& trail, const InstallationKeys& keys);
 
 }  // namespace claviger::api

@@ -67,7 +67,7 @@ Result<Response> GetAuditPeriod(AuditTrail& trail, Context& context) {
 
 }  // namespace
 
-std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set) {
+std::vector<Route> AuditRoutes(AuditTrail& trail, const InstallationKeys& keys) {
   const auto bind = [&trail](Result<Response> (*handler)(AuditTrail&, Context&)) {
     return [&trail, handler](Context& context) { return handler(trail, context); };
   };
@@ -104,8 +104,8 @@ std::vector<Route> AuditRoutes(AuditTrail& trail, std::string key_set) {
        .operation_id = "getAuditKeySet",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = [key_set = std::move(key_set)](Context&) -> Result<Response> {
-         return Response::Json(200, key_set);
+       .handler = [&keys](Context&) -> Result<Response> {
+         return Response::Json(200, keys.Documents()->audit);
        }},
   };
 }

@@ -60,6 +60,10 @@ constexpr schema::Statement kLoadLastCheckpoint = {
     "  FROM audit_checkpoints ORDER BY number DESC LIMIT 1",
     true};
 
+constexpr schema::Statement kLoadLastLeaves = {
+    "audit_load_last_leaves", "SELECT tag, count, head FROM audit_leaves WHERE checkpoint = $1 ORDER BY tag",
+    true};
+
 constexpr schema::Statement kLoadCheckpointAndLast = {
     "audit_load_checkpoint_and_last",
     "SELECT number, previous_hash, root, total_records, created_at, kid, signature FROM audit_checkpoints"
@@ -139,7 +143,13 @@ Result<std::map<OrgId, ChainEnd>> LoadChainEnds(schema::Connection& connection,
 Result<std::optional<crypto::AuditCheckpoint>> LoadLastCheckpoint(schema::Connection& connection) {
   TRY(const auto rows, connection.Run(kLoadLastCheckpoint, {}));
   std::optional<crypto::AuditCheckpoint> last;
-  if (!rows.empty()) last = audit_store::ReadCheckpoint(rows, 0);
+  if (rows.empty()) return last;
+  last = audit_store::ReadCheckpoint(rows, 0);
+  TRY(const auto leaves, connection.Run(kLoadLastLeaves, {last->number}));
+  for (int i = 0; i < leaves.size(); ++i) {
+    last->leaves.push_back({audit_store::ReadDigest(leaves, i, 0), static_cast<uint64_t>(leaves.Int8(i, 1)),
+                            audit_store::ReadDigest(leaves, i, 2)});
+  }
   return last;
 }
 

@@ -41,7 +41,7 @@ struct ChainEnd {
 // Organisations without a link yet are absent.
 Result<std::map<OrgId, ChainEnd>> LoadChainEnds(schema::Connection& connection,
                                                 const std::vector<OrgId>& orgs);
-// Without its leaves; nullopt before the first.
+// With its leaves; nullopt before the first.
 Result<std::optional<crypto::AuditCheckpoint>> LoadLastCheckpoint(schema::Connection& connection);
 // The checkpoint of that number, if it is there, and the newest, in order and without their leaves.
 Result<std::vector<crypto::AuditCheckpoint>> LoadCheckpointAndLast(schema::Connection& connection,

@@ -4,12 +4,13 @@
 #include <set>
 
 #include "api/audit/link_store.h"
+#include "crypto/audit_merkle.h"
 
 namespace claviger::api {
 namespace {
 
 using crypto::AuditCheckpoint;
-using crypto::AuditLeaf;
+using crypto::PublicKey;
 using LinkedRecord = crypto::AuditVerifier::LinkedRecord;
 using ChainEnds = std::map<OrgId, link_store::ChainEnd>;
 
@@ -54,10 +55,30 @@ AuditCheckpoint NextCheckpoint(const std::optional<AuditCheckpoint>& last, const
     const auto& end = ends.at(org);
     next.leaves.push_back({crypto::LeafTag(org, next.number), end.sequence, end.hash});
   }
-  std::sort(next.leaves.begin(), next.leaves.end(),
-            [](const AuditLeaf& a, const AuditLeaf& b) { return a.tag < b.tag; });
-  next.root = crypto::MerkleRoot(next.leaves);
   return next;
+}
+
+Result<PublicKey> Named(const std::string& kid, const std::vector<PublicKey>& keys) {
+  const auto key = std::find_if(keys.begin(), keys.end(), [&](const auto& each) { return each.kid == kid; });
+  if (key == keys.end()) {
+    return MakeError(ErrorKind::kNotFound, "This node does not know the key whose turn it is to seal", kid);
+  }
+  return *key;
+}
+
+// The key of the last checkpoint signs on, unless that one names another: the log itself says which key
+// signs, and nodes need not agree. What it says counts only as it was signed. Else somebody who writes to the
+// database could have a key sign that nobody named, and the log would never verify again.
+Result<PublicKey> SignerBehind(const AuditCheckpoint& last, const std::vector<PublicKey>& keys) {
+  TRY(PublicKey signer, Named(last.kid, keys));
+  if (!crypto::IsSignedBy({signer}, last) || !crypto::LeavesGiveRoot(last)) {
+    return IntegrityFailure("the last checkpoint is not as its key has signed it");
+  }
+  TRY(const auto next, crypto::NextKeyOf(last));
+  if (!next) return signer;
+  TRY(PublicKey successor, Named(next->kid, keys));
+  if (successor != *next) return IntegrityFailure("the token's key is another than the log names so");
+  return successor;
 }
 
 }  // namespace
@@ -93,7 +114,8 @@ Result<uint64_t> AuditLinker::LinkOnce() {
 
   const auto links = Link(std::move(records), ends);
   auto checkpoint = NextCheckpoint(last, orgs, ends, count, parts_.clock.Now());
-  TRYV(Sign(checkpoint));
+  // A leaf stands for a record at least: verifiers have always counted on it.
+  TRYV(Sign(last, checkpoint, count > orgs.size()));
   TRYV(link_store::InsertCheckpoint(connection, checkpoint));
   TRYV(link_store::InsertLinks(connection, checkpoint.number, links));
   TRYV(transaction.Commit());
@@ -101,20 +123,26 @@ Result<uint64_t> AuditLinker::LinkOnce() {
   return count;
 }
 
-// The signed bytes name the key, so the key must be known before: if the HSM signed with a newer one than it
-// published a moment ago, the second try sees the new name.
-Status AuditLinker::Sign(AuditCheckpoint& checkpoint) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    TRY(const auto keys, parts_.keyring.PublicKeys(crypto::SigningKey::kAudit));
-    if (keys.empty()) return Internal("the keyring has no audit signing key");
-    checkpoint.kid = keys.front().kid;
-    TRY(auto signature, parts_.keyring.Sign(crypto::SigningKey::kAudit, crypto::CheckpointBytes(checkpoint)));
-    if (signature.kid == checkpoint.kid) {
-      checkpoint.signature = std::move(signature.bytes);
-      return Ok();
-    }
+// A newer key that has settled is named by a leaf here, and signs from the next checkpoint on.
+Status AuditLinker::Sign(const std::optional<AuditCheckpoint>& last, AuditCheckpoint& checkpoint,
+                         bool may_name_next) {
+  TRY(const auto keys, parts_.keyring.PublicKeys(crypto::SigningKey::kAudit));
+  if (keys.empty()) return Internal("the keyring has no audit signing key");
+  const PublicKey& newest = keys.front();
+  PublicKey signer = newest;
+  if (last) {
+    TRY(signer, SignerBehind(*last, keys));
   }
-  return Internal("the audit signing key changed twice");
+  checkpoint.kid = signer.kid;
+  if (may_name_next && crypto::AuditKeyVersion(newest.kid) > crypto::AuditKeyVersion(signer.kid)) {
+    checkpoint.leaves.push_back(crypto::NextKeyLeaf(newest, checkpoint.number));
+  }
+  checkpoint.leaves = crypto::SortedByTag(std::move(checkpoint.leaves));
+  checkpoint.root = crypto::MerkleRoot(checkpoint.leaves);
+  TRY(auto signature,
+      parts_.keyring.SignAs(crypto::SigningKey::kAudit, checkpoint.kid, crypto::CheckpointBytes(checkpoint)));
+  checkpoint.signature = std::move(signature.bytes);
+  return Ok();
 }
 
 // Rows without records stay at the head of the queue for ever, and must not stand in the way of the others.

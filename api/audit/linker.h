@@ -48,7 +48,8 @@ class AuditLinker {
 
  private:
   void Loop();
-  Status Sign(crypto::AuditCheckpoint& checkpoint);
+  Status Sign(const std::optional<crypto::AuditCheckpoint>& last, crypto::AuditCheckpoint& checkpoint,
+              bool may_name_next);
   Result<std::vector<crypto::AuditRecord>> LoadNext(schema::Connection& connection);
   void ReportMissing();
   void ReportCheck(const Result<uint64_t>& queued);

@@ -30,12 +30,12 @@
 #include <vector>
 
 #include "api/access/authenticator.h"
+#include "api/access/installation_keys.h"
 #include "api/audit/audit_log.h"
 #include "api/auth/auth_store.h"
 #include "api/auth/auth_wire.h"
 #include "api/auth/login_finisher.h"
 #include "api/auth/token_issuer.h"
-#include "api/auth/token_keys.h"
 #include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
 #include "api/mfa/mfa.h"
@@ -129,6 +129,6 @@ http::Response LoginResponse(const LoginAnswer& answer);
 
 // signup, login, revokeToken, refreshToken, changePassword, getMe, updateMe, deleteMe, getJwtPublicKey and
 // the key set at two places. `auth` and `keys` must outlive the table.
-std::vector<Route> AuthRoutes(Auth& auth, const TokenKeys& keys);
+std::vector<Route> AuthRoutes(Auth& auth, const InstallationKeys& keys);
 
 }  // namespace claviger::api

@@ -66,7 +66,7 @@ Result<Response> DeleteMe(Auth& auth, Context& context) {
   return Response::NoContent();
 }
 
-Handler Published(const TokenKeys& keys, std::string TokenKeyDocuments::*document) {
+Handler Published(const InstallationKeys& keys, std::string KeyDocuments::*document) {
   return [&keys, document](Context&) -> Result<Response> {
     return Response::Json(200, *keys.Documents().*document);
   };
@@ -81,7 +81,7 @@ Response LoginResponse(const LoginAnswer& answer) {
   return Response::Json(200, DumpJson(EncodeAccessToken(std::get<AccessToken>(answer))));
 }
 
-std::vector<Route> AuthRoutes(Auth& auth, const TokenKeys& keys) {
+std::vector<Route> AuthRoutes(Auth& auth, const InstallationKeys& keys) {
   const auto bind = [&auth](auto* step) {
     return [&auth, step](Context& context) { return step(auth, context); };
   };
@@ -150,19 +150,19 @@ std::vector<Route> AuthRoutes(Auth& auth, const TokenKeys& keys) {
        .operation_id = "getJwtPublicKey",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Published(keys, &TokenKeyDocuments::signing)},
+       .handler = Published(keys, &KeyDocuments::signing)},
       {.method = Method::kGet,
        .pattern = "/v1/.well-known/jwks.json",
        .operation_id = "getTokenKeySet",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Published(keys, &TokenKeyDocuments::jwks)},
+       .handler = Published(keys, &KeyDocuments::jwks)},
       {.method = Method::kGet,
        .pattern = "/.well-known/jwks.json",
        .operation_id = "getTokenKeySetAtRoot",
        .auth = AuthKind::kNone,
        .runs_on = RunsOn::kIoThread,
-       .handler = Published(keys, &TokenKeyDocuments::jwks)},
+       .handler = Published(keys, &KeyDocuments::jwks)},
   };
 }
 

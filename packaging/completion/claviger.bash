@@ -70,7 +70,7 @@ _claviger_options() {
             ;;
         'audit export' | 'audit key') echo --file ;;
         'audit bundle') echo --from --to --file ;;
-        'audit verify') echo --public-key --org --expect-checkpoint ;;
+        'audit verify') echo --public-key --org --expect-checkpoint --save-keys ;;
         'org invite') echo --role ;;
         'ip-rule add') echo --applies-to --label ;;
         health) echo --hsm ;;
@@ -138,7 +138,7 @@ _claviger_value() {
         --auth-method)
             mapfile -t COMPREPLY < <(compgen -W 'api_key mtls oidc_client_credentials' -- "$typed")
             ;;
-        --ca-file | --file | -o | --password-file | --passphrase-file | --code-file | --public-key | --cmek-key-file | --key-file | --old-key-file | \
+        --ca-file | --file | -o | --password-file | --passphrase-file | --code-file | --public-key | --cmek-key-file | --key-file | --old-key-file | --save-keys | \
             --new-key-file)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$typed")

@@ -235,6 +235,7 @@ complete -c claviger -n '__claviger_at audit verify' -F
 complete -c claviger -n '__claviger_at audit verify' -l public-key -r -F -d 'PEM file or JWK set'
 complete -c claviger -n '__claviger_at audit verify' -l org -x -d 'Organisation the export must be of'
 complete -c claviger -n '__claviger_at audit verify' -l expect-checkpoint -x -d 'NUMBER:HASH it must contain'
+complete -c claviger -n '__claviger_at audit verify' -l save-keys -r -F -d 'File for the keys of an export'
 
 complete -c claviger -n '__claviger_at -n 0 org' -a 'members invite role remove'
 complete -c claviger -n '__claviger_at org invite' -l role -x -a 'owner admin member auditor' -d 'Of the new member'

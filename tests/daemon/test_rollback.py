@@ -79,6 +79,7 @@ def test_a_running_daemon_links_nothing_more_and_is_not_ready_until_the_database
     wait.until(lambda: own.sql("SELECT count(*) FROM audit_pending") == [(0,)], "all to be linked")
     number = newest(own)
     own.sql(f"CREATE TABLE kept AS SELECT * FROM audit_checkpoints WHERE number = {number}")
+    own.sql(f"CREATE TABLE kept_leaves AS SELECT * FROM audit_leaves WHERE checkpoint = {number}")
     own.sql(f"DELETE FROM audit_leaves WHERE checkpoint = {number}")
     own.sql(f"DELETE FROM audit_checkpoints WHERE number = {number}")
 
@@ -90,6 +91,7 @@ def test_a_running_daemon_links_nothing_more_and_is_not_ready_until_the_database
     daemon.api().signup()
     assert newest(own) == number - 1
     own.sql("INSERT INTO audit_checkpoints SELECT * FROM kept")
+    own.sql("INSERT INTO audit_leaves SELECT * FROM kept_leaves")
     wait.until(lambda: reasons() == "", "the daemon to be ready again")
     wait.until(lambda: newest(own) > number, "linking to go on")
     messages = [line["message"] for line in daemon.logs]

@@ -37,6 +37,7 @@ CUSTOMER_KEY = uuid.UUID("0190aaaa-0009-7000-8000-000000000001")
 SHARE = uuid.UUID("0190aaaa-0008-7000-8000-000000000001")
 PATH = "db/main/password"
 ISSUER = "https://vault.example"
+P256_G_X = bytes.fromhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")  # its y is odd
 ISSUED = 1772366400  # 2026-03-01T12:00:00Z
 
 
@@ -193,6 +194,10 @@ def leaf(org, checkpoint, count, head):
     return sha256(canonical("claviger/audit-tag/1", org, checkpoint)), count, head
 
 
+def next_key_leaf(checkpoint, version, form, raw):
+    return canonical("claviger/audit-leaf/1", sha256(canonical("claviger/audit-next-key/1", checkpoint)), 4 * version + form, raw)
+
+
 def merkle(entries):
     if not entries:
         return sha256(b"")
@@ -232,6 +237,8 @@ def audit_answers():
     yield "checkpoint_hash", sha256(FIRST["bytes"])
     yield "checkpoint_signature", FIRST["signature"]
     yield "audit_public_key", raw_public(AUDIT_KEY)
+    yield "next_key_leaf", next_key_leaf(7, 2, 0, raw_public(AUDIT_KEY))
+    yield "next_key_leaf_p256", next_key_leaf(7, 3, 3, P256_G_X)
     inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
     for count in range(len(inputs) + 1):
         yield f"merkle_{count}", merkle([bytes.fromhex(text) for text in inputs[:count]])

@@ -194,6 +194,16 @@ Result<Signature> FakeKeyring::Sign(SigningKey which, ByteView message) {
   return Signature{newest.published.kid, SignWith(algorithm_, newest.key.get(), message)};
 }
 
+Result<Signature> FakeKeyring::SignAs(SigningKey which, std::string_view kid, ByteView message) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  for (const SigningPair& pair : signing_.at(which)) {
+    if (pair.published.kid != kid || pair.key == nullptr) continue;
+    return Signature{pair.published.kid, SignWith(algorithm_, pair.key.get(), message)};
+  }
+  return NotFound("no private key of that name");
+}
+
 Result<std::vector<PublicKey>> FakeKeyring::PublicKeys(SigningKey which) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
@@ -201,6 +211,7 @@ Result<std::vector<PublicKey>> FakeKeyring::PublicKeys(SigningKey which) {
   const auto& pairs = signing_.at(which);
   std::transform(pairs.rbegin(), pairs.rend(), std::back_inserter(keys),
                  [](const SigningPair& pair) { return pair.published; });
+  if (oldest_first_ == which) std::rotate(keys.begin(), keys.end() - 1, keys.end());
   return keys;
 }
 
@@ -241,6 +252,20 @@ void FakeKeyring::SetUnavailable(bool unavailable) {
 void FakeKeyring::RotateSigningKey(SigningKey which) {
   const std::lock_guard lock(mutex_);
   AddSigningKey(which);
+}
+
+void FakeKeyring::PutOldestFirst(SigningKey which) {
+  const std::lock_guard lock(mutex_);
+  oldest_first_ = which;
+}
+
+void FakeKeyring::WithdrawOldest(SigningKey which) {
+  const std::lock_guard lock(mutex_);
+  for (SigningPair& pair : signing_.at(which)) {
+    if (pair.key == nullptr) continue;
+    pair.key.reset();
+    return;
+  }
 }
 
 void FakeKeyring::RotateBeforeNextRefresh(SigningKey which) {

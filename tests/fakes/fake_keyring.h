@@ -28,6 +28,7 @@ class FakeKeyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
   void ForgetKeks(const OrgId& org, const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
+  Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
   Result<Bytes> Mac(ByteView message) override;
@@ -37,6 +38,10 @@ class FakeKeyring final : public crypto::Keyring {
   void SetUnavailable(bool unavailable);
   // Makes a newer key of that role, which signs at once; the older ones stay published.
   void RotateSigningKey(crypto::SigningKey which);
+  // As a node on which newer keys have not settled: PublicKeys names the oldest one first.
+  void PutOldestFirst(crypto::SigningKey which);
+  // Takes the private half of the oldest key away.
+  void WithdrawOldest(crypto::SigningKey which);
   // Makes one that shows after the next RefreshSigningKeys.
   void RotateBeforeNextRefresh(crypto::SigningKey which);
   // The next Sign finds such a key made after the caller last looked at PublicKeys.
@@ -58,6 +63,7 @@ class FakeKeyring final : public crypto::Keyring {
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;
   std::optional<crypto::SigningKey> unseen_;
+  std::optional<crypto::SigningKey> oldest_first_;
   bool unavailable_ = false;
   std::atomic<bool> rotate_before_sign_ = false;
 };

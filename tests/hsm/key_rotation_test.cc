@@ -1,11 +1,12 @@
 // Signing keys that come and go under a keyring that is open, and the rotation that makes them do so.
 
+#include "daemon/key_rotation.h"
+
 #include <doctest/doctest.h>
 
 #include <thread>
 
 #include "crypto/jws.h"
-#include "daemon/token_key_rotation.h"
 #include "hsm/key_ceremony.h"
 #include "hsm/key_templates.h"
 #include "tests/hsm/faults.h"
@@ -197,6 +198,25 @@ TEST_CASE("Keys are made, withdrawn and removed in that order only") {
   CHECK(ListSigningKeys(config, SigningKey::kAudit).value().size() == 1);
 }
 
+TEST_CASE("Whoever changes a key learns of a set that no daemon would start with") {
+  Kit kit;
+  const HsmConfig config = FreshToken();
+  kit.Initialize(config);
+  {
+    const auto keyring = kit.Open(config);
+    const RawSession session(config);
+    const auto lookup = session.Find(CKO_SECRET_KEY, "claviger-lookup-v1");
+    REQUIRE(lookup != CK_INVALID_HANDLE);
+    REQUIRE(session.ck.C_DestroyObject(session.handle, lookup) == CKR_OK);
+  }
+  const uint32_t first = NewestVersion(config);
+  CHECK_FALSE(MakeSigningKey(config, SigningKey::kToken, first + 1));
+  // The token is as the next test wants it.
+  kit.Initialize(config);
+  REQUIRE(WithdrawSigningKey(config, SigningKey::kToken, first));
+  REQUIRE(RemoveSigningKey(config, SigningKey::kToken, first));
+}
+
 namespace {
 
 struct Killed {};
@@ -223,6 +243,13 @@ class Desk final : public daemon::RotationDesk {
     Step();
   }
   void Tell(const std::string&) override {}
+  daemon::Outcome<bool> Seals(const crypto::PublicKey& key) override {
+    Step();
+    asked.push_back(key.kid);
+    return asked.size() >= seals_after;
+  }
+  size_t seals_after = 3;
+  std::vector<std::string> asked;
 
  private:
   void Step() {
@@ -333,8 +360,72 @@ TEST_CASE_FIXTURE(RotationFixture,
     other.Destroy(CKO_PRIVATE_KEY, first + 1);
   }
   CHECK(Held(config) == std::to_string(first + 1) + "- " + std::to_string(first));
+  // Nor does it stand in for the one before.
+  const auto withdrawn = WithdrawSigningKey(config, SigningKey::kToken, first);
+  REQUIRE_FALSE(withdrawn);
+  CHECK(withdrawn.error().kind == ErrorKind::kConflict);
+  CHECK(Held(config) == std::to_string(first + 1) + "- " + std::to_string(first));
   Desk desk;
   REQUIRE(Rotate(desk));
   CHECK(desk.acts.front() == "token_key.make " + Name(first + 2));
   CHECK(Held(config) == std::to_string(first + 2));
+}
+
+namespace {
+
+std::string HeldForAudit(const HsmConfig& config) {
+  std::string held;
+  const auto keys = ListSigningKeys(config, SigningKey::kAudit).value();
+  for (const HeldKey& key : keys) {
+    held += (held.empty() ? "" : " ") + std::to_string(key.version) + (key.can_sign ? "" : "-");
+  }
+  return held;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(RotationFixture, "An audit key is withdrawn when the next one seals, and stays published") {
+  const uint32_t before = ListSigningKeys(config, SigningKey::kAudit).value().front().version;
+  const auto name = [](uint32_t version) { return SigningKeyName(SigningKey::kAudit, version); };
+  Desk desk;
+  const std::string held = HeldForAudit(config);
+  REQUIRE(daemon::RotateAuditKey(config, desk));
+  CHECK(desk.acts == Kids{"audit_key.make " + name(before + 1), "audit_key.withdraw " + name(before)});
+  CHECK(desk.waits == std::vector{seconds(60)});
+  CHECK(desk.asked == Kids(3, name(before + 1)));
+  CHECK(HeldForAudit(config).starts_with(std::to_string(before + 1) + ' ' + std::to_string(before) + '-'));
+
+  // While nothing is sealed by the new key the old one stays.
+  Desk idle;
+  idle.seals_after = 1000;
+  CHECK_FALSE(daemon::RotateAuditKey(config, idle));
+  CHECK(
+      HeldForAudit(config).starts_with(std::to_string(before + 2) + ' ' + std::to_string(before + 1) + ' '));
+  Desk later;
+  REQUIRE(daemon::RotateAuditKey(config, later));
+  CHECK(later.acts == Kids{"audit_key.withdraw " + name(before + 1)});
+}
+
+TEST_CASE_FIXTURE(RotationFixture,
+                  "A rotation of the audit key that is killed anywhere is finished by the next") {
+  bool killed = true;
+  for (int step = 0; killed; ++step) {
+    CAPTURE(step);
+    const uint32_t before = ListSigningKeys(config, SigningKey::kAudit).value().front().version;
+    Desk first_desk;
+    first_desk.kill_at = step;
+    killed = false;
+    try {
+      const bool ended = daemon::RotateAuditKey(config, first_desk).has_value();
+      REQUIRE(ended);
+    } catch (const Killed&) {
+      killed = true;
+    }
+    const std::string done = std::to_string(before + 1) + ' ' + std::to_string(before) + '-';
+    if (HeldForAudit(config).starts_with(done)) continue;
+    Desk second_desk;
+    REQUIRE(daemon::RotateAuditKey(config, second_desk));
+    CHECK(HeldForAudit(config).starts_with(done));
+    CHECK(step < 20);
+  }
 }

@@ -67,5 +67,6 @@ TEST_CASE_FIXTURE(Fixture, "Roles do not mix") {
   const SigningKeys keys{{Key(1)}, {Key(2), Key(1)}};
   CHECK(settling.Arrange(SigningKey::kToken, keys, kStart).size() == 1);
   CHECK(settling.Arrange(SigningKey::kAudit, keys, kStart).front().published.raw == Bytes(32, 1));
+  CHECK(settling.Arrange(SigningKey::kToken, keys, kStart + kSettling / 2).size() == 1);
   CHECK(settling.Arrange(SigningKey::kAudit, keys, kStart + kSettling).front().published.raw == Bytes(32, 2));
 }

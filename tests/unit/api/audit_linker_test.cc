@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/audit/audit.h"
+#include "api/audit/link_store.h"
 #include "api/audit/linker.h"
 #include "api/json/json.h"
 #include "tests/unit/api/access_database.h"
@@ -29,7 +30,11 @@ struct Fixture : Database {
 
   // The export as the command line assembles it from the pages.
   Result<crypto::AuditVerifier::Summary> Verify(const Principal& who, int64_t page = 2) {
-    crypto::ExportReader reader(Must(keyring.PublicKeys(crypto::SigningKey::kAudit)));
+    return Verify(who, page, Must(keyring.PublicKeys(crypto::SigningKey::kAudit)));
+  }
+  Result<crypto::AuditVerifier::Summary> Verify(const Principal& who, int64_t page,
+                                                const std::vector<crypto::PublicKey>& keys) {
+    crypto::ExportReader reader(keys);
     TRYV(reader.AddLine(crypto::ExportHeaderLine(who.org, clock.Now())));
     uint64_t checkpoints = 0;
     uint64_t until = 0;
@@ -56,6 +61,12 @@ struct Fixture : Database {
     }
     TRYV(reader.AddLine(crypto::ExportEndLine(checkpoints, records)));
     return reader.Finish();
+  }
+
+  // Which key signed the newest checkpoint.
+  std::string Sealer() {
+    auto lease = Must(pool.Acquire());
+    return Must(link_store::LoadLastCheckpoint(*lease))->kid;
   }
 
   AuditLog audit{pool, clock, random, QuietLog(), 10};
@@ -158,14 +169,138 @@ TEST_CASE_FIXTURE(Fixture, "while the HSM is gone records wait, and lose nothing
   CHECK(Must(Verify(alice)).records == 2);
 }
 
-TEST_CASE_FIXTURE(Fixture, "the chain goes on under a newer key") {
+TEST_CASE_FIXTURE(Fixture, "the chain goes on under a newer key, which the older one names") {
+  const auto pinned = Must(keyring.PublicKeys(crypto::SigningKey::kAudit));
   Add(alice.org, 1);
   Must(linker.LinkOnce());
   keyring.RotateSigningKey(crypto::SigningKey::kAudit);
   Add(alice.org, 1);
+  Must(linker.LinkOnce());  // no room for a leaf more
+  CHECK(Sealer() == "claviger-audit-v1");
+  CHECK(Count("SELECT count(*) FROM audit_leaves") == 2);
+  Add(alice.org, 2);
   Must(linker.LinkOnce());
-  CHECK(Count("SELECT count(DISTINCT kid) FROM audit_checkpoints") == 2);
-  CHECK(Must(Verify(alice)).records == 2);
+  CHECK(Sealer() == "claviger-audit-v1");
+  CHECK(Count("SELECT count(*) FROM audit_leaves") == 4);
+  for (int i = 0; i < 2; ++i) {
+    Add(alice.org, 2);
+    Must(linker.LinkOnce());
+    CHECK(Sealer() == "claviger-audit-v2");
+  }
+  CHECK(Count("SELECT count(*) FROM audit_leaves") == 6);
+  const auto seen = Must(Verify(alice, 2, pinned));
+  CHECK(seen.records == 8);
+  CHECK(seen.last_kid == "claviger-audit-v2");
+
+  keyring.WithdrawOldest(crypto::SigningKey::kAudit);
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  CHECK(Must(Verify(alice, 2, pinned)).records == 9);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node that lacks the key whose turn it is links nothing, and another does") {
+  fakes::FakeKeyring informed;
+  AuditLinker other{{pool, informed, rollbacks, clock, QuietLog()}};
+  const auto pinned = Must(keyring.PublicKeys(crypto::SigningKey::kAudit));
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  informed.RotateSigningKey(crypto::SigningKey::kAudit);
+  Add(alice.org, 2);
+  Must(other.LinkOnce());  // names the next key
+  Add(alice.org, 2);
+  CHECK(linker.LinkOnce().error().kind == ErrorKind::kNotFound);
+  CHECK(Count("SELECT count(*) FROM audit_pending") == 2);
+  Must(other.LinkOnce());
+  CHECK(Sealer() == "claviger-audit-v2");
+  CHECK(Must(Verify(alice, 2, pinned)).records == 5);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a node that has not settled on the newer key yet does not go back to the older one") {
+  fakes::FakeKeyring informed;
+  AuditLinker other{{pool, informed, rollbacks, clock, QuietLog()}};
+  const auto pinned = Must(keyring.PublicKeys(crypto::SigningKey::kAudit));
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  informed.RotateSigningKey(crypto::SigningKey::kAudit);
+  Add(alice.org, 2);
+  Must(other.LinkOnce());
+  Add(alice.org, 2);
+  Must(other.LinkOnce());
+  keyring.RotateSigningKey(crypto::SigningKey::kAudit);
+  keyring.PutOldestFirst(crypto::SigningKey::kAudit);
+  Add(alice.org, 2);
+  Must(linker.LinkOnce());
+  CHECK(Sealer() == "claviger-audit-v2");
+  CHECK(Must(Verify(alice, 2, pinned)).records == 7);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "nothing is sealed behind a checkpoint that somebody changed, until it is as it was") {
+  const auto pinned = Must(keyring.PublicKeys(crypto::SigningKey::kAudit));
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  // As a node does that has seen nothing, and whose watch has nothing to tell.
+  const auto link_freshly = [&] {
+    RollbackWatch innocent{{}, clock, QuietLog()};
+    AuditLinker fresh{{pool, keyring, innocent, clock, QuietLog()}};
+    return fresh.LinkOnce();
+  };
+  const auto refuses = [&](const char* change, std::initializer_list<schema::Param> parameters,
+                           const char* undo) {
+    Sql("CREATE TABLE kept AS SELECT * FROM audit_checkpoints");
+    Sql(change, parameters);
+    Add(alice.org, 2);
+    const auto linked = link_freshly();
+    REQUIRE(!linked);
+    CHECK(linked.error().kind == ErrorKind::kIntegrity);
+    CHECK(Count("SELECT max(number) FROM audit_checkpoints") == 1);
+    Sql(undo);
+    Sql("DROP TABLE kept");
+    CHECK(Must(link_freshly()) == 2);
+    CHECK(Must(Verify(alice, 2, pinned)).records == 3);
+  };
+  const char* const remove_leaf = "DELETE FROM audit_leaves WHERE count <> 1";
+  SUBCASE("to name a key of ours, too early") {
+    keyring.RotateSigningKey(crypto::SigningKey::kAudit);
+    const auto leaf = crypto::NextKeyLeaf(Must(keyring.PublicKeys(crypto::SigningKey::kAudit)).front(), 1);
+    refuses("INSERT INTO audit_leaves (checkpoint, tag, count, head) VALUES (1, $1, $2, $3)",
+            {ByteView(leaf.tag), leaf.count, ByteView(leaf.head)}, remove_leaf);
+  }
+  SUBCASE("to name what is no key") {
+    const auto tag = crypto::NextKeyTag(1);
+    refuses("INSERT INTO audit_leaves (checkpoint, tag, count, head) VALUES (1, $1, 8, $1)", {ByteView(tag)},
+            remove_leaf);
+  }
+  SUBCASE("in what it counts") {
+    refuses("UPDATE audit_checkpoints SET total_records = 7", {},
+            "UPDATE audit_checkpoints SET total_records = 1");
+  }
+  SUBCASE("in its signature") {
+    refuses("UPDATE audit_checkpoints SET signature = overlay(signature placing '\\x00'::bytea from 9)", {},
+            "UPDATE audit_checkpoints c SET signature = k.signature FROM kept k");
+  }
+  SUBCASE("to be signed by a newer key") {
+    keyring.RotateSigningKey(crypto::SigningKey::kAudit);
+    refuses("UPDATE audit_checkpoints SET kid = 'claviger-audit-v2'", {},
+            "UPDATE audit_checkpoints SET kid = 'claviger-audit-v1'");
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture, "a key that is called as the log says, but is another, seals nothing") {
+  fakes::FakeKeyring informed;
+  AuditLinker other{{pool, informed, rollbacks, clock, QuietLog()}};
+  Add(alice.org, 1);
+  Must(linker.LinkOnce());
+  informed.RotateSigningKey(crypto::SigningKey::kAudit);
+  Add(alice.org, 2);
+  Must(other.LinkOnce());                                // names its second key
+  keyring.RotateSigningKey(crypto::SigningKey::kToken);  // takes the random numbers that informed's key is of
+  keyring.RotateSigningKey(crypto::SigningKey::kAudit);
+  Add(alice.org, 2);
+  CHECK(linker.LinkOnce().error().kind == ErrorKind::kIntegrity);
+  Must(other.LinkOnce());
+  CHECK(Must(Verify(alice)).records == 5);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a record that vanished before it was linked stays in the queue as evidence") {

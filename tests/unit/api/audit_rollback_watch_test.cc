@@ -170,6 +170,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(Must(watched.LinkOnce()) == 0);
   CHECK(!watch.SetBack());
   Sql("CREATE TABLE kept AS SELECT * FROM audit_checkpoints WHERE number = 2");
+  Sql("CREATE TABLE kept_leaves AS SELECT * FROM audit_leaves WHERE checkpoint = 2");
   Sql("DELETE FROM audit_leaves WHERE checkpoint = 2");
   Sql("DELETE FROM audit_checkpoints WHERE number = 2");
   auto lease = Must(pool.Acquire());
@@ -181,7 +182,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(watch.SetBack());
   CHECK(Count("SELECT count(*) FROM audit_checkpoints") == 1);
   Sql("INSERT INTO audit_checkpoints SELECT * FROM kept");
-  Sql("DROP TABLE kept");
+  Sql("INSERT INTO audit_leaves SELECT * FROM kept_leaves");
+  Sql("DROP TABLE kept, kept_leaves");
   CHECK(Must(watched.LinkOnce()) == 1);
   CHECK(!watch.SetBack());
 }

@@ -143,6 +143,29 @@ TEST_CASE("A bundle cannot vouch for itself") {
   CHECK(Read(Bundle(Late(), 2, true), pem));
 }
 
+TEST_CASE("A bundle may span an exchange of the key, from the older to the newer") {
+  fakes::FakeKeyring keyring;
+  keyring.RotateSigningKey(SigningKey::kAudit);
+  const auto keys = keyring.PublicKeys(SigningKey::kAudit).value();  // newest first
+  auto lines = Bundle(Late(), 2, true, keys);
+  const auto sign = [&](AuditCheckpoint checkpoint, const std::string& kid) {
+    checkpoint.kid = kid;
+    checkpoint.signature = keyring.SignAs(SigningKey::kAudit, kid, CheckpointBytes(checkpoint)).value().bytes;
+    return ExportCheckpointLine(checkpoint);
+  };
+  lines[4] = sign(kLog.checkpoints[1], keys[0].kid);
+  const auto summary = Read(lines, keys).value();
+  CHECK(summary.records == 1);
+  CHECK(summary.last_kid == keys[0].kid);
+  CHECK_FALSE(Read(lines, {keys[0]}));
+  CHECK_FALSE(Read(lines, {keys[1]}));
+  // Whoever has the older key made this one behind the exchange.
+  lines[2] = sign(kLog.checkpoints[0], keys[0].kid);
+  CHECK(Read(lines, keys));
+  lines[4] = sign(kLog.checkpoints[1], keys[1].kid);
+  CHECK_FALSE(Read(lines, keys));
+}
+
 TEST_CASE("A bundle of one organisation does not pass for another's, nor for an export") {
   auto lines = Bundle(Late(), 2, true);
   lines[0] = BundleHeaderLine(kOtherOrg, Late(), *ParseTime("2026-03-01T12:01:00Z"));

@@ -1,5 +1,5 @@
 #pragma once
-// The keys that sign access tokens, as this node knows them: what it accepts tokens of, and what it
+// The installation's signing keys, as this node knows them: what it accepts tokens of, and what it
 // publishes. They lie in the HSM, where operators make and destroy them, and nowhere else is it said which
 // there are. A thread looks there again and again, and at once when the change feed says that there is
 // something new.
@@ -27,25 +27,27 @@
 namespace claviger::api {
 
 // As the routes that publish them answer.
-struct TokenKeyDocuments {
+struct KeyDocuments {
   std::string signing;  // of the key that signs: kid, alg, the raw key and its PEM
   std::string jwks;     // of all whose tokens are accepted
+  std::string audit;    // of all that sign, or signed, checkpoints of the audit log: a JWKS too
 };
-Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys);
+Result<KeyDocuments> MakeKeyDocuments(const std::vector<crypto::PublicKey>& token_keys,
+                                      const std::vector<crypto::PublicKey>& audit_keys);
 
 // For whoever has made or destroyed a signing key: every node looks within a second.
 schema::Connection::Call SigningKeysChanged();
 
-class TokenKeys final : public ChangeListener {
+class InstallationKeys final : public ChangeListener {
  public:
-  TokenKeys(std::chrono::milliseconds settling, crypto::Keyring& keyring, crypto::TokenVerifier& verifier,
-            const Clock& clock, const Log& log);
-  ~TokenKeys() override;
+  InstallationKeys(std::chrono::milliseconds settling, crypto::Keyring& keyring,
+                   crypto::TokenVerifier& verifier, const Clock& clock, const Log& log);
+  ~InstallationKeys() override;
   // One look, which must succeed before the first use.
   Status Refresh();
   void Start();
 
-  std::shared_ptr<const TokenKeyDocuments> Documents() const;
+  std::shared_ptr<const KeyDocuments> Documents() const;
 
   void Forget(std::string_view kind, const Uuid& id) override;
   void ForgetAll() override;
@@ -62,7 +64,7 @@ class TokenKeys final : public ChangeListener {
   const Log& log_;
   mutable std::mutex mutex_;  // guards everything below but the thread
   std::condition_variable wake_;
-  std::shared_ptr<const TokenKeyDocuments> documents_;
+  std::shared_ptr<const KeyDocuments> documents_;
   bool look_now_ = false;
   bool stopping_ = false;
   std::thread thread_;

@@ -1,4 +1,4 @@
-#include "api/auth/token_keys.h"
+#include "api/access/installation_keys.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -22,25 +22,26 @@ const char* Algorithm(const crypto::PublicKey& key) {
 
 }  // namespace
 
-Result<TokenKeyDocuments> MakeTokenKeyDocuments(const std::vector<crypto::PublicKey>& keys) {
-  if (keys.empty()) return Internal("the keyring has no token signing key");
-  const crypto::PublicKey& signing = keys.front();
+Result<KeyDocuments> MakeKeyDocuments(const std::vector<crypto::PublicKey>& token_keys,
+                                      const std::vector<crypto::PublicKey>& audit_keys) {
+  if (token_keys.empty()) return Internal("the keyring has no token signing key");
+  const crypto::PublicKey& signing = token_keys.front();
   TRY(const auto pem, crypto::PublicKeyPem(signing));
   const Json document = {{"kid", signing.kid},
                          {"alg", Algorithm(signing)},
                          {"public_key_base64", Base64Encode(signing.raw)},
                          {"public_key_base64url", Base64UrlEncode(signing.raw)},
                          {"public_key_pem", pem}};
-  return TokenKeyDocuments{DumpJson(document), crypto::JwksJson(keys)};
+  return KeyDocuments{DumpJson(document), crypto::JwksJson(token_keys), crypto::JwksJson(audit_keys)};
 }
 
 schema::Connection::Call SigningKeysChanged() { return ChangeCall(kKind, kInstallation); }
 
-TokenKeys::TokenKeys(std::chrono::milliseconds settling, crypto::Keyring& keyring,
-                     crypto::TokenVerifier& verifier, const Clock& clock, const Log& log)
+InstallationKeys::InstallationKeys(std::chrono::milliseconds settling, crypto::Keyring& keyring,
+                                   crypto::TokenVerifier& verifier, const Clock& clock, const Log& log)
     : settling_(settling), keyring_(keyring), verifier_(verifier), clock_(clock), log_(log) {}
 
-TokenKeys::~TokenKeys() {
+InstallationKeys::~InstallationKeys() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -49,34 +50,35 @@ TokenKeys::~TokenKeys() {
   if (thread_.joinable()) thread_.join();
 }
 
-void TokenKeys::Start() {
+void InstallationKeys::Start() {
   thread_ = std::thread([this] { Loop(); });
 }
 
-Status TokenKeys::Refresh() {
+Status InstallationKeys::Refresh() {
   const Time begun = clock_.Now();
   TRYV(keyring_.RefreshSigningKeys());
   TRY(auto keys, keyring_.PublicKeys(crypto::SigningKey::kToken));
-  TRY(auto documents, MakeTokenKeyDocuments(keys));
+  TRY(const auto audit_keys, keyring_.PublicKeys(crypto::SigningKey::kAudit));
+  TRY(auto documents, MakeKeyDocuments(keys, audit_keys));
   verifier_.Replace(std::move(keys), begun + settling_ / 2);
-  auto published = std::make_shared<const TokenKeyDocuments>(std::move(documents));
+  auto published = std::make_shared<const KeyDocuments>(std::move(documents));
   const std::lock_guard lock(mutex_);
   documents_ = std::move(published);
   return Ok();
 }
 
-std::shared_ptr<const TokenKeyDocuments> TokenKeys::Documents() const {
+std::shared_ptr<const KeyDocuments> InstallationKeys::Documents() const {
   const std::lock_guard lock(mutex_);
   return documents_;
 }
 
-void TokenKeys::Forget(std::string_view kind, const Uuid& id) {
+void InstallationKeys::Forget(std::string_view kind, const Uuid& id) {
   if (kind == kKind && id == kInstallation) LookNow();
 }
 
-void TokenKeys::ForgetAll() { LookNow(); }
+void InstallationKeys::ForgetAll() { LookNow(); }
 
-void TokenKeys::LookNow() {
+void InstallationKeys::LookNow() {
   {
     const std::lock_guard lock(mutex_);
     look_now_ = true;
@@ -84,7 +86,7 @@ void TokenKeys::LookNow() {
   wake_.notify_all();
 }
 
-void TokenKeys::Loop() {
+void InstallationKeys::Loop() {
   const auto pause = std::max(settling_ / kLooksPerSettling, std::chrono::milliseconds(1));
   bool failing = false;
   bool told = false;
@@ -99,9 +101,9 @@ void TokenKeys::Loop() {
     failing = !looked;
     // An HSM that is away has a line of its own.
     if (failing && looked.error().kind != ErrorKind::kUnavailable && !std::exchange(told, true)) {
-      log_.Failure("token keys cannot be looked for in the HSM", looked.error());
+      log_.Failure("signing keys cannot be looked for in the HSM", looked.error());
     }
-    if (!failing && std::exchange(told, false)) log_.Info("token keys are looked for again");
+    if (!failing && std::exchange(told, false)) log_.Info("signing keys are looked for again");
     lock.lock();
   }
 }

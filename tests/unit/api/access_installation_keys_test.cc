@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "api/auth/token_keys.h"
+#include "api/access/installation_keys.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_keyring.h"
 
@@ -20,7 +20,7 @@ struct Fixture {
   fakes::FakeKeyring keyring;
   fakes::FakeKeyring elsewhere;  // the same keys, and those of the same rotations
   crypto::TokenVerifier verifier{"issuer", {}};
-  TokenKeys keys{seconds(30), keyring, verifier, clock, log};
+  InstallationKeys keys{seconds(30), keyring, verifier, clock, log};
 
   Fixture() { REQUIRE(keys.Refresh()); }
   std::string TokenFromElsewhere() {
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(Fixture, "A node that could not look for half a settling refus
 }
 
 TEST_CASE_FIXTURE(Fixture, "The thread looks at once when the feed says so, and otherwise in its own time") {
-  TokenKeys patient(std::chrono::hours(1), keyring, verifier, clock, log);
+  InstallationKeys patient(std::chrono::hours(1), keyring, verifier, clock, log);
   REQUIRE(patient.Refresh());
   patient.Start();
   Rotate();
@@ -95,7 +95,7 @@ TEST_CASE_FIXTURE(Fixture, "The thread looks at once when the feed says so, and 
 }
 
 TEST_CASE_FIXTURE(Fixture, "The thread finds a key that nobody told of, also after an outage") {
-  TokenKeys quick(milliseconds(60), keyring, verifier, clock, log);
+  InstallationKeys quick(milliseconds(60), keyring, verifier, clock, log);
   REQUIRE(quick.Refresh());
   keyring.SetUnavailable(true);
   Rotate();
