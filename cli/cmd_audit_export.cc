@@ -13,6 +13,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
+#include "crypto/audit_export.h"
 
 namespace claviger::cli {
 namespace {
@@ -20,6 +21,9 @@ namespace {
 // Our own requests are audited too and make new checkpoints, about one a second. A page this short means that
 // we have caught up; a full page is longer.
 constexpr size_t kShortPage = 10;
+
+// A record is sealed within a second or so; a bundle begins between two checkpoints.
+constexpr std::chrono::minutes kSealedAfter{1};
 
 struct ExportOptions {
   std::string file;
@@ -56,10 +60,25 @@ Status ExportCheckpoints(ApiClient& api, LineSink& sink, Progress& progress) {
   }
 }
 
+// Records of old months may have been taken out of the database; what is left would not verify by itself.
+Status CheckBeginning(const api::ExportPage& page) {
+  const auto line = crypto::ParseExportLine(page.lines.front());
+  if (!line || !line->record || line->record->sequence == 1) return Ok();
+  const Time sealed = line->record->record.created_at + kSealedAfter;
+  return MakeError(ErrorKind::kGone,
+                   "Records 1 to " + std::to_string(line->record->sequence - 1) +
+                       " are not in the database any more. To save what came later: claviger"
+                       " audit bundle --from " +
+                       FormatTime(sealed) + " -o FILE");
+}
+
 Status ExportRecords(ApiClient& api, LineSink& sink, Progress& progress) {
   for (uint64_t after = 0;;) {
     TRY(const api::ExportPage page, FetchRecords(api, after, progress.last_checkpoint));
     if (page.lines.empty()) return Ok();
+    if (after == 0) {
+      TRYV(CheckBeginning(page));
+    }
     TRYV(TakePage(page, after, progress.records, sink));
     progress.Show();
   }

@@ -194,3 +194,34 @@ def test_nothing_is_withdrawn_while_no_node_seals(own):
     finally:
         process.kill()
     assert sealers(own) == [V1, V2]
+
+
+def test_a_log_without_its_oldest_month_says_what_is_missing(own, tmp_path):
+    daemon = own.daemon()
+    person = Person(daemon, tmp_path)
+    vault = person.account.create_vault()
+    wait.until(lambda: sealers(own) == [V1], "a checkpoint")
+    wait.until(lambda: "vault.create" in person.export().read_text(), "the vault to be sealed")
+    whole = person.export("whole").read_text().splitlines(keepends=True)
+    records = [n for n, line in enumerate(whole) if '"type":"record"' in line]
+    removed = 3
+    own.sql("DELETE FROM audit_events WHERE (org_id, id) IN (SELECT org_id, event_id FROM audit_links"
+            f" WHERE org_id = '{person.account.me()['org_id']}' AND sequence <= {removed})")
+    refused = person.run("audit", "export", "--file", str(tmp_path / "cut"))
+    assert refused.returncode == 4 and not (tmp_path / "cut").exists()
+    assert f"Records 1 to {removed} are not in the database any more" in refused.stderr
+    assert "claviger audit bundle --from" in refused.stderr
+
+    # What an older command line has saved of it.
+    key, cut = tmp_path / "key", tmp_path / "cut"
+    person.ok("audit", "key", "--file", str(key))
+    cut.write_text("".join(line for n, line in enumerate(whole) if n not in records[:removed]))
+    said = person.run("audit", "verify", str(cut), "--public-key", str(key))
+    assert said.returncode == UNVERIFIED and f"Record {removed + 1} stands where 1 belongs" in said.stderr
+
+    begun = person.account.get("/v1/audit/events", params={"limit": 1}).json()["events"][0]["created_at"]
+    vault.put("later", "value")
+    bundle = tmp_path / "bundle"
+    person.ok("audit", "bundle", "--from", begun, "-o", str(bundle))
+    person.ok("audit", "verify", str(bundle), "--public-key", str(key))
+    assert "secret.write" in bundle.read_text()
