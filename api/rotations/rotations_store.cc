@@ -48,7 +48,8 @@ constexpr Statement kTakeNext{
     "UPDATE rotations SET state = 'running', fence = fence + 1, lease_owner = $1, lease_until = " LEASE
     ", started_at = coalesce(started_at, $2), updated_at = $2 WHERE (org_id, id) = "
     "(SELECT org_id, id FROM rotations WHERE kind = 'vault' AND (state = 'pending' OR (state = 'running' AND "
-    "(lease_until <= now() OR lease_owner = $1))) ORDER BY id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) "
+    "(lease_until <= now() OR lease_owner = $1))) ORDER BY updated_at, id LIMIT 1 "
+    "FOR NO KEY UPDATE SKIP LOCKED) "
     "RETURNING " COLUMNS ", fence"};
 
 constexpr Statement kBegin{

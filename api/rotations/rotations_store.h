@@ -31,7 +31,8 @@ struct Claim {
   Rotation rotation;
   int64_t fence = 0;
 };
-// The oldest one that waits, or whose lease ended, or that `node` itself held before.
+// One that waits, or whose lease ended, or that `node` itself held before: the one that nobody has worked on
+// for longest, so that one which cannot go on does not keep the others waiting.
 Result<std::optional<Claim>> TakeNext(schema::Connection& connection, const Uuid& node, Time now);
 
 // What follows is false, and changes nothing, if the claim is not valid any more: another node took over, or

@@ -304,6 +304,32 @@ TEST_CASE_FIXTURE(Fixture, "a node that cannot reach the token leaves the rotati
 }
 
 TEST_CASE_FIXTURE(Fixture,
+                  "a rotation that waits for a token keeps those of other vaults waiting once at most") {
+  Fill(1);
+  Bound("first");
+  auto draft = Draft();
+  const auto stuck = Must(rotations.Start(alice, vault, draft));
+  std::vector<Rotation> others;
+  for (const char* called : {"v1", "v2", "v3"}) {
+    clock.Advance(std::chrono::seconds(1));
+    const VaultId other = Must(vaults.Create(alice, {.name = called, .description = ""}, draft)).id;
+    others.push_back(Must(rotations.Start(alice, other, draft)));
+  }
+  tokens.Fail(Unavailable("away"));
+  clock.Advance(std::chrono::seconds(1));
+  CHECK(runner.RunOne().error().kind == ErrorKind::kUnavailable);
+  for (const auto& other : others) {
+    CHECK(Must(runner.RunOne()));
+    CHECK(Now(other).state == RotationState::kDone);
+  }
+  CHECK(Now(stuck).state == RotationState::kRunning);
+  tokens.Fail(std::nullopt);
+  CHECK(Must(runner.RunOne()));
+  CHECK(Now(stuck).state == RotationState::kDone);
+  CHECK(AllOpen());
+}
+
+TEST_CASE_FIXTURE(Fixture,
                   "a sealed data key moved to another row, or under another binding, does not open") {
   Bound("first");
   Fill(2);
