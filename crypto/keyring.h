@@ -102,7 +102,7 @@ class Keyring {
  public:
   virtual ~Keyring() = default;
 
-  // Makes a KEK inside the HSM and returns its wrapped form with check record.
+  // Makes a KEK inside the HSM and returns its wrapped form, under the newest root, with check record.
   virtual Result<WrappedKek> GenerateKek(const KekIdentity& identity) = 0;
 
   // A new random data key: HSM random XOR OpenSSL random. `sealed` opens only with the same `aad`.
@@ -148,7 +148,7 @@ class Keyring {
   // All published versions of that role: first the one that signs, then the others, newest first. Another one
   // signs only when it has been known here for a while, so that by then it is known everywhere.
   virtual Result<std::vector<PublicKey>> PublicKeys(SigningKey which) = 0;
-  // Looks for signing keys that were made or destroyed since; after a failure those known before stay.
+  // Looks for root and signing keys made or destroyed since; after a failure those known before stay.
   virtual Status RefreshSigningKeys() = 0;
 
   // HMAC-SHA-256 under the lookup key: 32 bytes.

@@ -11,6 +11,7 @@
 #include "api/mail/mail_sender.h"
 #include "api/oidc/https_get.h"
 #include "api/pipeline.h"
+#include "api/rotations/root_runner.h"
 #include "api/rotations/rotation_runner.h"
 #include "crypto/common_passwords.h"
 #include "crypto/random.h"
@@ -31,11 +32,11 @@ namespace {
 // For the HSM and the database, besides the delivery itself.
 constexpr std::chrono::milliseconds kMailMargin{5000};
 
-Result<crypto::WrappedKek> CheckDatabase(schema::Pool& pool) {
+Result<std::vector<crypto::WrappedKek>> CheckDatabase(schema::Pool& pool) {
   TRY(auto lease, pool.Acquire());
   TRYV(schema::CheckSchema(*lease, schema::BuiltInMigrations()));
   TRYV(schema::CheckRuntimeRole(*lease));
-  return LoadSystemKek(*lease);
+  return LoadSystemKeks(*lease);
 }
 
 Outcome<void> BeginWatch(api::RollbackWatch& watch, schema::Pool& pool) {
@@ -52,11 +53,11 @@ Outcome<void> BeginWatch(api::RollbackWatch& watch, schema::Pool& pool) {
   }
 }
 
-Outcome<crypto::WrappedKek> AwaitDatabase(Startup& startup, schema::Pool& pool) {
-  auto kek = startup.Await(ExitCode::kDatabase, "database", [&] { return CheckDatabase(pool); });
-  if (kek) return kek;
+Outcome<std::vector<crypto::WrappedKek>> AwaitDatabase(Startup& startup, schema::Pool& pool) {
+  auto keks = startup.Await(ExitCode::kDatabase, "database", [&] { return CheckDatabase(pool); });
+  if (keks) return keks;
   // Reached, but not as it should be.
-  Refusal refusal = kek.error();
+  Refusal refusal = keks.error();
   const ErrorKind kind = refusal.error.kind;
   if (kind == ErrorKind::kConflict || kind == ErrorKind::kNotFound || kind == ErrorKind::kForbidden) {
     refusal.code = ExitCode::kSchema;
@@ -112,8 +113,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   TRYV(Stage(ExitCode::kHsm, installation_keys.Refresh()));
 
   schema::Pool pool(config.database, log);
-  TRY(const auto system_kek, AwaitDatabase(startup, pool));
-  TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_kek)));
+  TRY(const auto system_keks, AwaitDatabase(startup, pool));
+  TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_keks)));
   api::RollbackWatch watch(config.state_directory, clock, log);
   TRYV(BeginWatch(watch, pool));
 
@@ -130,16 +131,18 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
   api::AuditLinker linker({pool, *keyring, watch, clock, log});
   api::RotationRunner rotations(config.rotation, {pool, *keyring, audit, clock, random, log});
+  api::RootRunner root_runner({config.rotation.secrets_per_second, config.hsm.key_settling},
+                              {pool, *keyring, audit, clock, random, log});
   api::CmekRunner cmek_runner({config.cmek_rotations, config.rotation.secrets_per_second},
                               {pool, *keyring, audit, clock, random, log});
-  api::Mail mail({config.smtp.from, config.public_url}, {*keyring, system_kek, clock, random});
+  api::Mail mail({config.smtp.from, config.public_url}, {*keyring, pool, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
   std::unique_ptr<api::Enroller> enroller;
   if (smtp) {
     mail_sender = std::make_unique<api::MailSender>(
         api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
-        api::MailSender::Parts{pool, *keyring, system_kek, *smtp, clock, random, log});
+        api::MailSender::Parts{pool, *keyring, *smtp, clock, random, log});
     enroller = std::make_unique<api::Enroller>(
         api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log, api::Tier(config.tier)});
   }
@@ -151,8 +154,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, *keyring, keyring->tokens(), system_kek, password_rules,
-                           pool, authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
+            Nouns::Create({config, clock, random, *keyring, keyring->tokens(), password_rules, pool,
+                           authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
                            guesses, readiness, installation_keys, [&exports] { return exports->Lags(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
@@ -175,6 +178,7 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   linker.Start();
   exports->Start();
   rotations.Start();
+  root_runner.Start();
   cmek_runner.Start();
   if (mail_sender) mail_sender->Start();
   if (enroller) enroller->Start();

@@ -56,7 +56,7 @@ void PrintLabels(std::string_view state, const std::vector<std::string>& labels)
   for (const auto& label : labels) fmt::print("key {}: {}\n", label, state);
 }
 
-bool HasRecord(schema::Connection& owner) { return LoadSystemKek(owner).has_value(); }
+bool HasRecord(schema::Connection& owner) { return LoadSystemKeks(owner).has_value(); }
 
 }  // namespace
 

@@ -62,7 +62,6 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   OfflineKeyring keyring;
   OfflineTokens customer_tokens;
   schema::Pool pool(config.database, log);
-  const crypto::WrappedKek system_kek;
   const crypto::PasswordRules password_rules;
   crypto::TokenVerifier verifier(config.issuer, {});
   const api::InstallationKeys installation_keys(config.hsm.key_settling, keyring, verifier, clock, log);
@@ -73,14 +72,14 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   api::ProviderKeys provider_keys("", {}, clock, log);
   api::AuditLog audit(pool, clock, random, log, 1);
   api::CmekRunner cmek_runner({}, {pool, keyring, audit, clock, random, log});
-  api::Mail mail({}, {keyring, system_kek, clock, random});
+  api::Mail mail({}, {keyring, pool, clock, random});
   api::RefusalDigest refusals(clock);
   api::GuessBudgets guesses(config.guesses, {}, {pool, clock, log, refusals});
   const api::RollbackWatch watch({}, clock, log);
   const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, keyring, customer_tokens, system_kek, password_rules, pool,
+            Nouns::Create({config, clock, random, keyring, customer_tokens, password_rules, pool,
                            authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
                            guesses, readiness, installation_keys, nullptr})));
   const auto routes = nouns->Routes();

@@ -22,6 +22,15 @@ Outcome<void> RotateTokenKey(const CommandLine& line, const Config& config);
 // Gives it a new key for checkpoints of the audit log. Safe to interrupt and to repeat; needs a node that
 // runs.
 Outcome<void> RotateAuditKey(const CommandLine& line, const Config& config);
+// Gives it a new root key, under which every vault and the installation get new keys: begins it, or goes on
+// with it, and shows how far it is. Safe to interrupt and to repeat; needs a node that runs.
+Outcome<void> RotateRootKey(const CommandLine& line, const Config& config);
+// Has the nodes rest from it, until it is run again.
+Outcome<void> PauseRootRotation(const CommandLine& line, const Config& config);
+// Says how far it is, and which vaults it waits for. Needs no HSM.
+Outcome<void> ShowRootRotation(const CommandLine& line, const Config& config);
+// Destroys root keys that nothing lies under any more.
+Outcome<void> DestroyOldRoots(const CommandLine& line, const Config& config);
 // Prints the effective configuration.
 Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
 // Prints the route table.

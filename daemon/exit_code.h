@@ -9,15 +9,16 @@ namespace claviger::daemon {
 
 enum class ExitCode : int {
   kOk = 0,
-  kInternal = 1,    // our own fault; the log says more
-  kUsage = 2,       // unknown command or option
-  kConfig = 3,      // configuration, or a file it names, is wrong or open to others
-  kHsm = 4,         // module, token, PIN or keys
-  kSchema = 5,      // database schema missing, older or newer; installation record missing
-  kDatabase = 6,    // database cannot be reached
-  kListen = 7,      // address in use, TLS files unusable
-  kProtection = 8,  // running as root, memory cannot be locked
-  kSetBack = 9,     // the database is older than what this node has seen of it
+  kInternal = 1,     // our own fault; the log says more
+  kUsage = 2,        // unknown command or option
+  kConfig = 3,       // configuration, or a file it names, is wrong or open to others
+  kHsm = 4,          // module, token, PIN or keys
+  kSchema = 5,       // database schema missing, older or newer; installation record missing
+  kDatabase = 6,     // database cannot be reached
+  kListen = 7,       // address in use, TLS files unusable
+  kProtection = 8,   // running as root, memory cannot be locked
+  kSetBack = 9,      // the database is older than what this node has seen of it
+  kIncomplete = 10,  // a rotation waits for what somebody must do first
 };
 
 // Why a command will not go on. The error's detail is the one line for people; its cause goes beside it,

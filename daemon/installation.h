@@ -1,6 +1,8 @@
 #pragma once
-// The installation record: which HSM this database belongs to. It holds the system KEK, wrapped by the root
+// The installation record: which HSM this database belongs to. With it goes the system KEK, wrapped by a root
 // key of that HSM; a database and a token that do not belong together are noticed before anything is served.
+
+#include <vector>
 
 #include "base/random.h"
 #include "crypto/keyring.h"
@@ -8,17 +10,17 @@
 
 namespace claviger::daemon {
 
-// The stored system KEK. kNotFound if the record has not been written yet.
-Result<crypto::WrappedKek> LoadSystemKek(schema::Connection& connection);
+// All versions of the system KEK. kNotFound if the record has not been written yet.
+Result<std::vector<crypto::WrappedKek>> LoadSystemKeks(schema::Connection& connection);
 
-// Writes the record with a new system KEK unless it is there. True if it was written now. Owner role only.
+// Writes the record and a first system KEK unless it is there. True if it was written now. Owner role only.
 Result<bool> RecordInstallation(schema::Connection& owner, crypto::Keyring& keyring, const Clock& clock,
                                 Random& random);
 
 // Lets one program at a time make or destroy keys of the installation; held until the connection closes.
 Status LockInstallationKeys(schema::Connection& connection);
 
-// kIntegrity if this HSM cannot open the stored system KEK.
-Status ProveKinship(crypto::Keyring& keyring, const crypto::WrappedKek& system_kek);
+// kIntegrity if this HSM cannot open one of the system KEKs.
+Status ProveKinship(crypto::Keyring& keyring, const std::vector<crypto::WrappedKek>& system_keks);
 
 }  // namespace claviger::daemon

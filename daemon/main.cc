@@ -33,18 +33,27 @@ constexpr std::array kCommands{
             true, RotateTokenKey},
     Command{"rotate audit-key", "give the installation a new key for checkpoints of the audit log", true,
             true, RotateAuditKey},
+    Command{"rotate root-key", "give all vaults new keys, under a new root key; shows how far it is", true,
+            true, RotateRootKey},
+    Command{"rotate root-key pause", "have the nodes rest from it, until it is run again", true, false,
+            PauseRootRotation},
+    Command{"rotate root-key status", "say how far it is, and what it waits for", true, false,
+            ShowRootRotation},
+    Command{"rotate root-key destroy-old", "destroy root keys that nothing lies under any more", true, true,
+            DestroyOldRoots},
     Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
     Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
 };
 
 void PrintUsage() {
   fmt::print("usage: clavigerd COMMAND --config FILE [--KEY=VALUE ...]\n\ncommands:\n");
-  for (const auto& command : kCommands) fmt::print("  {:<16} {}\n", command.name, command.about);
-  fmt::print("  {:<16} {}\n\n", "version", "print the version");
+  for (const auto& command : kCommands) fmt::print("  {:<27} {}\n", command.name, command.about);
+  fmt::print("  {:<27} {}\n\n", "version", "print the version");
   fmt::print(
       "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
-      "7 listener or TLS, 8 process protection, 9 database set back. See clavigerd(8); `clavigerd COMMAND "
-      "--help` says more.\n");
+      "7 listener or TLS, 8 process protection, 9 database set back, 10 rotation incomplete. See "
+      "clavigerd(8);\n"
+      "`clavigerd COMMAND --help` says more.\n");
 }
 
 void PrintHelp(const Command& command) {

@@ -43,7 +43,6 @@ struct NounParts {
   Random& random;
   crypto::Keyring& keyring;
   crypto::CustomerTokens& customer_tokens;
-  const crypto::WrappedKek& system_kek;
   const crypto::PasswordRules& password_rules;
   schema::Pool& pool;
   api::Authenticator& authenticator;

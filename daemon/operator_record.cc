@@ -6,28 +6,28 @@
 
 namespace claviger::daemon {
 
-Status RecordOperatorAct(schema::Connection& connection, const std::string& action,
-                         const nlohmann::json& details, int times) {
+schema::Connection::Call OperatorRecord(const std::string& action, const nlohmann::json& details) {
   const SystemClock clock;
   crypto::SystemRandom random;
   const Time now = clock.Now();
-  crypto::AuditRecord record{.id = {},
-                             .org = {},
-                             .actor_type = "system",
-                             .actor_id = {},
-                             .action = action,
-                             .resource_type = {},
-                             .resource_id = {},
-                             .outcome = "success",
-                             .details = details.dump(),
-                             .ip_address = {},
-                             .request_id = {},
-                             .created_at = now};
+  return api::audit_store::InsertCall({.id = EventId{NewUuidV7(now, random)},
+                                       .org = {},
+                                       .actor_type = "system",
+                                       .actor_id = {},
+                                       .action = action,
+                                       .resource_type = {},
+                                       .resource_id = {},
+                                       .outcome = "success",
+                                       .details = details.dump(),
+                                       .ip_address = {},
+                                       .request_id = {},
+                                       .created_at = now});
+}
+
+Status RecordOperatorAct(schema::Connection& connection, const std::string& action,
+                         const nlohmann::json& details, int times) {
   std::vector<schema::Connection::Call> calls;
-  for (int i = 0; i < times; ++i) {
-    record.id = EventId{NewUuidV7(now, random)};
-    calls.push_back(api::audit_store::InsertCall(record));
-  }
+  for (int i = 0; i < times; ++i) calls.push_back(OperatorRecord(action, details));
   TRYV(connection.RunTogether(calls));
   return Ok();
 }

@@ -13,4 +13,7 @@ namespace claviger::daemon {
 Status RecordOperatorAct(schema::Connection& connection, const std::string& action,
                          const nlohmann::json& details, int times = 1);
 
+// One, for the transaction of what it tells of.
+schema::Connection::Call OperatorRecord(const std::string& action, const nlohmann::json& details);
+
 }  // namespace claviger::daemon

@@ -44,9 +44,7 @@ Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Modu
   std::shared_ptr<Connection> connection(
       new Connection(module, config, std::move(token), std::move(anchor), std::move(owner), std::move(keys)));
   TRY(auto lease, connection->pool_.Acquire());
-  TRY(auto self_test,
-      SelfTest::Prepare(*lease, connection->owner_, connection->roots_.rbegin()->second, config.gcm_iv));
-  connection->self_test_.emplace(std::move(self_test));
+  TRYV(connection->RenewSelfTest(*lease));
   return connection;
 }
 
@@ -66,7 +64,7 @@ Failure Connection::Settle(Failure failure) {
   if (failure.remedy == Remedy::kRetry) pool_.DropIdle();
   if (failure.remedy != Remedy::kUnproven) return failure;
   auto lease = pool_.Acquire();
-  const bool healthy = lease && self_test_->ExerciseLoadedKey(*lease.value());
+  const bool healthy = lease && self_test()->ExerciseLoadedKey(*lease.value());
   failure.remedy = healthy ? Remedy::kIntegrity : Remedy::kDoubt;
   return failure;
 }
@@ -87,14 +85,14 @@ Outcome<T> Connection::WithKek(const crypto::WrappedKek& kek,
 
 Outcome<crypto::WrappedKek> Connection::GenerateKek(const crypto::KekIdentity& identity, const Iv& iv) {
   return InSession<crypto::WrappedKek>([&](Session& session) -> Outcome<crypto::WrappedKek> {
-    const auto& [root_version, root] = *roots_.rbegin();
-    crypto::WrappedKek kek{identity, root_version, {}, {}};
+    const RootKey root = roots_.Newest();
+    crypto::WrappedKek kek{identity, root.version, {}, {}};
     {
       TRY(auto wrappable, owner_->Generate());
-      TRY(kek.blob, WrapKey(session, root, wrappable->handle()));
+      TRY(kek.blob, WrapKey(session, root.handle, wrappable->handle()));
     }
     // The check record is made by the key as it comes out of the blob: what is handed out is known to load.
-    TRY(auto key, keks_.Load(kek));
+    TRY(auto key, keks_.Load(session, kek));
     constexpr std::array<uint8_t, 16> kZeros{};
     TRY(kek.check, GcmSeal(session, key->handle(), gcm_iv_, iv, crypto::KekAad(identity), kZeros));
     keks_.Add(kek, std::move(key));
@@ -143,18 +141,40 @@ Outcome<crypto::Signature> Connection::Sign(const SigningKeyPair& key, ByteView 
 
 Outcome<void> Connection::RefreshSigningKeys() {
   return InSession<void>([&](Session& session) -> Outcome<void> {
-    auto found = FindSigningKeys(session);
-    if (!found) {
-      Failure failure = std::move(found).error();
+    auto looked = [&]() -> Outcome<SigningKeys> {
+      TRYV(roots_.Look(session));
+      TRYV(RenewSelfTest(session));
+      return FindSigningKeys(session);
+    }();
+    if (!looked) {
+      Failure failure = std::move(looked).error();
       // A key that was destroyed between being found and being read is no loss of ours.
       if (HandleIsDead(failure)) failure.remedy = Remedy::kRetry;
       return failure;
     }
-    auto keys = std::make_shared<const SigningKeys>(std::move(found).value());
+    auto keys = std::make_shared<const SigningKeys>(std::move(looked).value());
     const std::lock_guard lock(mutex_);
     signing_ = std::move(keys);
     return Ok();
   });
+}
+
+// An operator may destroy the root before, which then must not be missed.
+Outcome<void> Connection::RenewSelfTest(Session& session) {
+  const RootKey newest = roots_.Newest();
+  if (const auto before = self_test(); before && before->root() == newest.handle) return Ok();
+  TRY(auto made, SelfTest::Prepare(session, owner_, newest.handle, gcm_iv_));
+  auto renewed = std::make_shared<const SelfTest>(std::move(made));
+  {
+    const std::lock_guard lock(mutex_);
+    self_test_.swap(renewed);
+  }
+  return Ok();  // the one before goes here, on an HSM thread
+}
+
+std::shared_ptr<const SelfTest> Connection::self_test() const {
+  const std::lock_guard lock(mutex_);
+  return self_test_;
 }
 
 std::shared_ptr<const SigningKeys> Connection::signing_keys() const {
@@ -168,7 +188,7 @@ Outcome<Bytes> Connection::Mac(ByteView message) {
 
 Outcome<void> Connection::Probe() {
   keks_.DestroyForgotten();
-  return InSession<void>([&](Session& session) { return self_test_->ExerciseRoot(session); });
+  return InSession<void>([&](Session& session) { return self_test()->ExerciseRoot(session); });
 }
 
 }  // namespace claviger::hsm

@@ -42,7 +42,7 @@ class Connection {
   Outcome<void> Probe();
   void Forget(const OrgId& org, const VaultId& vault) { keks_.Forget(org, vault); }
 
-  // Looks for signing keys again; after a failure those known before stay.
+  // Looks for root and signing keys again; after a failure those known before stay.
   Outcome<void> RefreshSigningKeys();
   std::shared_ptr<const SigningKeys> signing_keys() const;
   const Token& token() const { return token_; }
@@ -60,6 +60,9 @@ class Connection {
   Outcome<T> WithKek(const crypto::WrappedKek& kek,
                      const std::function<Outcome<T>(Session&, CK_OBJECT_HANDLE)>& operation);
   Failure Settle(Failure failure);
+  // The newest root is the one to be exercised.
+  Outcome<void> RenewSelfTest(Session& session);
+  std::shared_ptr<const SelfTest> self_test() const;
 
   const std::shared_ptr<Module> module_;
   const uint64_t epoch_;
@@ -68,12 +71,12 @@ class Connection {
   // Keeps the login: with the last session of a token goes the login and every session object. Never used.
   const Session anchor_;
   const std::shared_ptr<OwnerSession> owner_;
-  const std::map<uint32_t, CK_OBJECT_HANDLE> roots_;
+  RootKeys roots_;
   const CK_OBJECT_HANDLE lookup_;
   KekCache keks_;
   SessionPool pool_;
-  std::optional<SelfTest> self_test_;
-  mutable std::mutex mutex_;  // guards signing_
+  mutable std::mutex mutex_;  // guards everything below
+  std::shared_ptr<const SelfTest> self_test_;
   std::shared_ptr<const SigningKeys> signing_;
 };
 

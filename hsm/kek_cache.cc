@@ -15,12 +15,9 @@ size_t KekCache::Hash::operator()(const crypto::WrappedKek& kek) const noexcept 
   return std::hash<std::string_view>{}(AsText(kek.blob));
 }
 
-KekCache::KekCache(std::shared_ptr<OwnerSession> owner, std::map<uint32_t, CK_OBJECT_HANDLE> roots,
-                   uint32_t capacity, std::chrono::milliseconds patience)
-    : owner_(std::move(owner)),
-      roots_(std::move(roots)),
-      capacity_(std::max(capacity, 1U)),
-      patience_(patience) {}
+KekCache::KekCache(std::shared_ptr<OwnerSession> owner, RootKeys& roots, uint32_t capacity,
+                   std::chrono::milliseconds patience)
+    : owner_(std::move(owner)), roots_(roots), capacity_(std::max(capacity, 1U)), patience_(patience) {}
 
 Outcome<KekCache::Key> KekCache::Get(Session& session, const crypto::WrappedKek& kek) {
   {
@@ -53,18 +50,17 @@ KekCache::Key KekCache::FindLocked(const crypto::WrappedKek& kek) {
 
 Outcome<KekCache::Key> KekCache::LoadAndProve(Session& session, const crypto::WrappedKek& kek) {
   if (kek.check.size() != kCheckBytes) return NotAuthentic("KEK check record of wrong length");
-  TRY(auto key, Load(kek));
+  TRY(auto key, Load(session, kek));
   TRY(auto zeros, GcmOpen(session, key->handle(), kek.check, crypto::KekAad(kek.identity)));
   constexpr std::array<uint8_t, 16> kZeros{};
   if (!EqualConstantTime(zeros.View(), kZeros)) return NotAuthentic("KEK check record of another kind");
   return key;
 }
 
-Outcome<KekCache::Key> KekCache::Load(const crypto::WrappedKek& kek) {
+Outcome<KekCache::Key> KekCache::Load(Session& session, const crypto::WrappedKek& kek) {
   if (kek.blob.size() != kWrappedKekBytes) return NotAuthentic("KEK blob of wrong length");
-  const auto root = roots_.find(kek.root_version);
-  if (root == roots_.end()) return NotAuthentic("KEK under a root key that the token does not hold");
-  auto loaded = owner_->Unwrap(root->second, kek.blob);
+  TRY(const auto root, roots_.Get(session, kek.root_version));
+  auto loaded = owner_->Unwrap(root, kek.blob);
   if (loaded || loaded.error().remedy != Remedy::kBusy || loaded.error().rv == CKR_OK) return loaded;
   // The device is out of memory: make room and try once more.
   {
@@ -72,7 +68,7 @@ Outcome<KekCache::Key> KekCache::Load(const crypto::WrappedKek& kek) {
     ShrinkLocked(entries_.size() / 2);
   }
   DestroyForgotten();
-  return owner_->Unwrap(root->second, kek.blob);
+  return owner_->Unwrap(root, kek.blob);
 }
 
 void KekCache::Add(const crypto::WrappedKek& kek, Key key) {

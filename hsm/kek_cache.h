@@ -5,7 +5,6 @@
 
 #include <condition_variable>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -13,6 +12,7 @@
 
 #include "crypto/keyring.h"
 #include "hsm/owner_session.h"
+#include "hsm/root_keys.h"
 #include "hsm/session.h"
 
 namespace claviger::hsm {
@@ -22,15 +22,15 @@ class KekCache {
   using Key = std::shared_ptr<const LoadedKey>;
 
   // At most `capacity` keys stay loaded, besides those in use. `patience` bounds the wait for another
-  // thread's load.
-  KekCache(std::shared_ptr<OwnerSession> owner, std::map<uint32_t, CK_OBJECT_HANDLE> roots, uint32_t capacity,
+  // thread's load. `roots` must outlive the cache.
+  KekCache(std::shared_ptr<OwnerSession> owner, RootKeys& roots, uint32_t capacity,
            std::chrono::milliseconds patience);
 
   // The loaded key, unwrapped and proved by its check record at first use. Threads that want the same key
   // wait for one load. The key stays in the HSM as long as the returned pointer. HSM threads only.
   Outcome<Key> Get(Session& session, const crypto::WrappedKek& kek);
   // Unwraps without a check record, to make one.
-  Outcome<Key> Load(const crypto::WrappedKek& kek);
+  Outcome<Key> Load(Session& session, const crypto::WrappedKek& kek);
   void Add(const crypto::WrappedKek& kek, Key key);
 
   // The handle turned out dead: the next Get loads again.
@@ -58,7 +58,7 @@ class KekCache {
   void ShrinkLocked(size_t size);
 
   const std::shared_ptr<OwnerSession> owner_;
-  const std::map<uint32_t, CK_OBJECT_HANDLE> roots_;
+  RootKeys& roots_;
   const uint32_t capacity_;
   const std::chrono::milliseconds patience_;
 

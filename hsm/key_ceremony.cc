@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "hsm/key_names.h"
 #include "hsm/key_set.h"
@@ -26,18 +27,24 @@ Outcome<Keys> List(Session& session, SigningKey which) {
   return keys;
 }
 
-Status Change(const HsmConfig& config, SigningKey which,
-              std::function<Outcome<void>(Session&, const Keys&)> change) {
+Status ChangeToken(const HsmConfig& config, std::function<Outcome<void>(Session&)> change) {
   const auto changed =
-      OnToken<bool>(config, Want::kOurKeys, [which, change](Session& session) -> Outcome<bool> {
-        TRY(const auto keys, List(session, which));
-        TRYV(change(session, keys));
+      OnToken<bool>(config, Want::kOurKeys, [change = std::move(change)](Session& session) -> Outcome<bool> {
+        TRYV(change(session));
         // A set that the daemons would refuse must be known now.
         TRYV(FindKeys(session));
         return true;
       });
   if (!changed) return changed.error();
   return Ok();
+}
+
+Status Change(const HsmConfig& config, SigningKey which,
+              std::function<Outcome<void>(Session&, const Keys&)> change) {
+  return ChangeToken(config, [which, change = std::move(change)](Session& session) -> Outcome<void> {
+    TRY(const auto keys, List(session, which));
+    return change(session, keys);
+  });
 }
 
 bool Holds(const Keys& keys, const std::function<bool(const HeldKey&)>& fits) {
@@ -81,6 +88,41 @@ Status RemoveSigningKey(const HsmConfig& config, SigningKey which, uint32_t vers
     if (key == keys.end()) return Ok();
     if (key->can_sign) return Refused(ErrorKind::kConflict, name + " can still sign");
     return DestroyKey(session, KeyHalf::kPublic, name);
+  });
+}
+
+std::string RootKeyName(uint32_t version) { return KeyLabel(kRootRole, version); }
+
+Result<std::vector<uint32_t>> ListRootKeys(const HsmConfig& config) {
+  using List = std::vector<uint32_t>;
+  return OnToken<List>(config, Want::kOurKeys, [](Session& session) -> Outcome<List> {
+    TRY(const auto roots, FindRootKeys(session));
+    List versions;
+    std::transform(roots.rbegin(), roots.rend(), std::back_inserter(versions),
+                   [](const auto& root) { return root.first; });
+    return versions;
+  });
+}
+
+Status MakeRootKey(const HsmConfig& config, uint32_t version) {
+  return ChangeToken(config, [config, version](Session& session) -> Outcome<void> {
+    TRY(const auto roots, FindRootKeys(session));
+    const std::string name = RootKeyName(version);
+    if (roots.rbegin()->first >= version) {
+      return Refused(ErrorKind::kConflict, name + " was made by somebody else");
+    }
+    return MakeRootKey(session, name, config);
+  });
+}
+
+Status DestroyRootKey(const HsmConfig& config, uint32_t version) {
+  return ChangeToken(config, [version](Session& session) -> Outcome<void> {
+    TRY(const auto roots, FindRootKeys(session));
+    const std::string name = RootKeyName(version);
+    if (roots.rbegin()->first <= version) {
+      return Refused(ErrorKind::kConflict, name + " is the newest root key");
+    }
+    return DestroyRootKey(session, name);
   });
 }
 

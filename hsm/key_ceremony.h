@@ -1,5 +1,5 @@
 #pragma once
-// What operators do to the signing keys of a running installation. Daemons hold read-only sessions and only
+// What operators do to the keys of a running installation. Daemons hold read-only sessions and only
 // look. Each call starts the module, logs in, does one thing and leaves, within two minutes. Whoever makes
 // keys sees to it that nobody else does at the same time.
 
@@ -31,5 +31,15 @@ Status WithdrawSigningKey(const HsmConfig& config, crypto::SigningKey which, uin
 // Nothing it signed can be verified any more. kConflict if it was not withdrawn.
 Status RemoveSigningKey(const HsmConfig& config, crypto::SigningKey which, uint32_t version);
 // Both succeed where it was done before.
+
+// "claviger-root-v2".
+std::string RootKeyName(uint32_t version);
+// Versions, newest first; at least one.
+Result<std::vector<uint32_t>> ListRootKeys(const HsmConfig& config);
+// kConflict if that version or a newer one is there.
+Status MakeRootKey(const HsmConfig& config, uint32_t version);
+// Nothing that lies under it can ever be opened again. kConflict if it is the newest. Succeeds where it was
+// done before.
+Status DestroyRootKey(const HsmConfig& config, uint32_t version);
 
 }  // namespace claviger::hsm

@@ -12,7 +12,7 @@ namespace claviger::hsm {
 
 namespace {
 
-using Versions = std::map<uint32_t, CK_OBJECT_HANDLE>;
+using Versions = RootKeys::Versions;
 
 Outcome<Versions> FindRole(Session& session, CK_OBJECT_CLASS object_class, std::string_view role) {
   Template match;
@@ -77,9 +77,19 @@ Outcome<void> MakeSecretKey(Session& session, CK_MECHANISM_TYPE type, Template k
                       &handle);
 }
 
+Outcome<void> Destroy(Session& session, CK_OBJECT_CLASS object_class, std::string_view label) {
+  Template match;
+  match.Number(CKA_CLASS, object_class).Bool(CKA_TOKEN, true).Text(CKA_LABEL, label);
+  TRY(const auto objects, FindObjects(session, std::move(match)));
+  for (const CK_OBJECT_HANDLE object : objects) {
+    TRYV(session.Call(&CK_FUNCTION_LIST::C_DestroyObject, "C_DestroyObject", object));
+  }
+  return Ok();
+}
+
 Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label,
                       const HsmConfig& config) {
-  if (role == kRootRole) return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label, config));
+  if (role == kRootRole) return MakeRootKey(session, label, config);
   if (role == kLookupRole)
     return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label, config));
   return MakeKeyPair(session, label, config);
@@ -89,13 +99,18 @@ Outcome<void> MakeKey(Session& session, std::string_view role, const std::string
 
 Outcome<KeySet> FindKeys(Session& session) {
   KeySet keys;
-  TRY(keys.roots, FindRole(session, CKO_SECRET_KEY, kRootRole));
-  if (keys.roots.empty()) return Missing(kRootRole);
+  TRY(keys.roots, FindRootKeys(session));
   TRY(auto lookups, FindRole(session, CKO_SECRET_KEY, kLookupRole));
   if (lookups.empty()) return Missing(kLookupRole);
   keys.lookup = lookups.rbegin()->second;
   TRY(keys.signing, FindSigningKeys(session));
   return keys;
+}
+
+Outcome<RootKeys::Versions> FindRootKeys(Session& session) {
+  TRY(auto roots, FindRole(session, CKO_SECRET_KEY, kRootRole));
+  if (roots.empty()) return Missing(kRootRole);
+  return roots;
 }
 
 Outcome<SigningKeys> FindSigningKeys(Session& session) {
@@ -142,16 +157,16 @@ Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmCon
                       &public_handle, &private_handle);
 }
 
+Outcome<void> MakeRootKey(Session& session, std::string_view label, const HsmConfig& config) {
+  return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label, config));
+}
+
 Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label) {
-  Template match;
-  match.Number(CKA_CLASS, half == KeyHalf::kPrivate ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY)
-      .Bool(CKA_TOKEN, true)
-      .Text(CKA_LABEL, label);
-  TRY(const auto objects, FindObjects(session, std::move(match)));
-  for (const CK_OBJECT_HANDLE object : objects) {
-    TRYV(session.Call(&CK_FUNCTION_LIST::C_DestroyObject, "C_DestroyObject", object));
-  }
-  return Ok();
+  return Destroy(session, half == KeyHalf::kPrivate ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY, label);
+}
+
+Outcome<void> DestroyRootKey(Session& session, std::string_view label) {
+  return Destroy(session, CKO_SECRET_KEY, label);
 }
 
 }  // namespace claviger::hsm

@@ -1,12 +1,12 @@
 #pragma once
 // The installation's keys on the token: found by label, made by `clavigerd init` and by rotations.
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "crypto/keyring.h"
 #include "hsm/config.h"
+#include "hsm/root_keys.h"
 #include "hsm/session.h"
 
 namespace claviger::hsm {
@@ -30,13 +30,14 @@ struct SigningKeys {
 
 // Handles are valid for one login.
 struct KeySet {
-  std::map<uint32_t, CK_OBJECT_HANDLE> roots;  // by version; the last one wraps new KEKs
+  RootKeys::Versions roots;
   SigningKeys signing;
   CK_OBJECT_HANDLE lookup = CK_INVALID_HANDLE;  // the newest version
 };
 
 // Refuses a set that lacks a role, holds two keys of one name, or a private key without its public half.
 Outcome<KeySet> FindKeys(Session& session);
+Outcome<RootKeys::Versions> FindRootKeys(Session& session);  // at least one
 Outcome<SigningKeys> FindSigningKeys(Session& session);
 
 // True if the token shows a public token-signing key of ours; needs no login.
@@ -49,9 +50,12 @@ struct MadeKeys {
 // Makes version 1 of each role that has no key yet. Needs a read-write session.
 Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config);
 
-// Of a signing key. Both need a read-write session.
-Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);
+// All need a read-write session.
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);  // that signs
+Outcome<void> MakeRootKey(Session& session, std::string_view label, const HsmConfig& config);
+// Of a signing key one half.
 enum class KeyHalf : uint8_t { kPrivate, kPublic };
 Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label);
+Outcome<void> DestroyRootKey(Session& session, std::string_view label);
 
 }  // namespace claviger::hsm

@@ -20,6 +20,8 @@ class SelfTest {
   static Outcome<SelfTest> Prepare(Session& session, const std::shared_ptr<OwnerSession>& owner,
                                    CK_OBJECT_HANDLE root, GcmIv gcm_iv);
 
+  CK_OBJECT_HANDLE root() const { return root_; }
+
   // Everything: the root wraps to the known answer, a loaded key opens its known answer.
   Outcome<void> ExerciseRoot(Session& session) const;
   // The cheap part, after a decryption failed: did the input lie or is the token sick?

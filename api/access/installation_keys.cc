@@ -35,7 +35,7 @@ Result<KeyDocuments> MakeKeyDocuments(const std::vector<crypto::PublicKey>& toke
   return KeyDocuments{DumpJson(document), crypto::JwksJson(token_keys), crypto::JwksJson(audit_keys)};
 }
 
-schema::Connection::Call SigningKeysChanged() { return ChangeCall(kKind, kInstallation); }
+schema::Connection::Call InstallationKeysChanged() { return ChangeCall(kKind, kInstallation); }
 
 InstallationKeys::InstallationKeys(std::chrono::milliseconds settling, crypto::Keyring& keyring,
                                    crypto::TokenVerifier& verifier, const Clock& clock, const Log& log)
@@ -101,9 +101,9 @@ void InstallationKeys::Loop() {
     failing = !looked;
     // An HSM that is away has a line of its own.
     if (failing && looked.error().kind != ErrorKind::kUnavailable && !std::exchange(told, true)) {
-      log_.Failure("signing keys cannot be looked for in the HSM", looked.error());
+      log_.Failure("keys cannot be looked for in the HSM", looked.error());
     }
-    if (!failing && std::exchange(told, false)) log_.Info("signing keys are looked for again");
+    if (!failing && std::exchange(told, false)) log_.Info("keys are looked for again");
     lock.lock();
   }
 }

@@ -35,8 +35,8 @@ struct KeyDocuments {
 Result<KeyDocuments> MakeKeyDocuments(const std::vector<crypto::PublicKey>& token_keys,
                                       const std::vector<crypto::PublicKey>& audit_keys);
 
-// For whoever has made or destroyed a signing key: every node looks within a second.
-schema::Connection::Call SigningKeysChanged();
+// For whoever has made or destroyed a key of the installation: every node looks within a second.
+schema::Connection::Call InstallationKeysChanged();
 
 class InstallationKeys final : public ChangeListener {
  public:

@@ -1,6 +1,7 @@
 #include "api/mail/mail.h"
 
 #include "api/mail/mail_store.h"
+#include "api/system_keks/system_keks_store.h"
 #include "crypto/canonical.h"
 #include "crypto/record_seal.h"
 
@@ -17,16 +18,28 @@ Result<std::optional<Mail::Prepared>> Mail::Prepare(std::string_view recipient, 
   mail.id = MailId{NewUuidV7(mail.now, parts_.random)};
   mail.recipient = recipient;
   TRY(std::string message, ComposeMail({mail.id, config_.from, mail.recipient, mail.now}, text));
-  auto sealed = crypto::SealRecord(parts_.keyring, parts_.random, parts_.system_kek,
-                                   PlaceOfMail(mail.id, recipient), AsBytes(message));
+  auto sealed = Seal(mail, message);
   Wipe(message.data(), message.size());
-  TRY(mail.sealed, std::move(sealed));
+  TRYV(sealed);
   return mail;
+}
+
+Status Mail::Seal(Prepared& mail, std::string_view message) {
+  crypto::WrappedKek kek;
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(kek, system_keks_store::Newest(*lease));
+  }
+  mail.kek_version = kek.identity.version;
+  TRY(mail.sealed, crypto::SealRecord(parts_.keyring, parts_.random, kek,
+                                      PlaceOfMail(mail.id, mail.recipient), AsBytes(message)));
+  return Ok();
 }
 
 Result<bool> Mail::Post(schema::Connection& connection, const std::optional<Prepared>& mail) {
   if (!mail) return true;
-  return mail_store::Insert(connection, mail->id, mail->recipient, mail->sealed, mail->now, kMaxWaiting);
+  return mail_store::Insert(
+      connection, {mail->id, mail->recipient, mail->sealed, mail->kek_version, mail->now}, kMaxWaiting);
 }
 
 Result<bool> Mail::HasRoom(schema::Connection& connection) {

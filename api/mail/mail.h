@@ -28,7 +28,7 @@ class Mail {
 
   struct Parts {
     crypto::Keyring& keyring;
-    const crypto::WrappedKek& system_kek;
+    schema::Pool& pool;
     const Clock& clock;
     Random& random;
   };
@@ -41,9 +41,11 @@ class Mail {
     MailId id;
     std::string recipient;
     Bytes sealed;
+    uint32_t kek_version = 0;  // of the system KEK under which it lies
     Time now{};
   };
-  // `recipient` as NormalizeEmail makes it. May block on the HSM. nullopt where no mail is sent.
+  // `recipient` as NormalizeEmail makes it. May block on the HSM, and takes a connection
+  // of its own. nullopt where no mail is sent.
   Result<std::optional<Prepared>> Prepare(std::string_view recipient, const MailText& text);
   // In the transaction of the change. False if too much mail waits already.
   Result<bool> Post(schema::Connection& connection, const std::optional<Prepared>& mail);
@@ -51,6 +53,8 @@ class Mail {
   Result<bool> HasRoom(schema::Connection& connection);
 
  private:
+  Status Seal(Prepared& mail, std::string_view message);
+
   const MailConfig config_;
   const Parts parts_;
 };

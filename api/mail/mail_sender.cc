@@ -60,8 +60,8 @@ std::chrono::milliseconds MailSender::PauseAfter(int32_t attempts) {
 }
 
 Delivery MailSender::Deliver(const mail_store::Waiting& mail) {
-  const auto message = crypto::OpenRecord(parts_.keyring, parts_.system_kek,
-                                          PlaceOfMail(mail.id, mail.recipient), mail.sealed);
+  const auto message =
+      crypto::OpenRecord(parts_.keyring, mail.kek, PlaceOfMail(mail.id, mail.recipient), mail.sealed);
   if (message.has_value()) return parts_.transport.Deliver(mail.recipient, message.value());
   if (message.error().kind == ErrorKind::kIntegrity) return {Kind::kRefused, "the row was changed"};
   return {Kind::kFailed, "the HSM does not open it: " + message.error().cause};

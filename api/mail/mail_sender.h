@@ -33,7 +33,6 @@ class MailSender {
   struct Parts {
     schema::Pool& pool;
     crypto::Keyring& keyring;
-    const crypto::WrappedKek& system_kek;
     MailTransport& transport;
     const Clock& clock;
     Random& random;

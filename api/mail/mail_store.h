@@ -4,22 +4,31 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/mail/mail_message.h"
+#include "crypto/keyring.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::mail_store {
 
+struct NewMail {
+  const MailId& id;
+  std::string_view recipient;
+  ByteView sealed;
+  uint32_t kek_version = 0;  // of the system KEK
+  Time now{};
+};
 // False if `limit` mails wait already.
-Result<bool> Insert(schema::Connection& connection, const MailId& id, std::string_view recipient,
-                    ByteView sealed, Time now, int64_t limit);
+Result<bool> Insert(schema::Connection& connection, const NewMail& mail, int64_t limit);
 Result<bool> HasRoom(schema::Connection& connection, int64_t limit);
 
 struct Waiting {
   MailId id;
   std::string recipient;
   Bytes sealed;
-  int32_t attempts = 0;  // before this one
+  crypto::WrappedKek kek;  // under which it lies
+  int32_t attempts = 0;    // before this one
   Time created_at{};
 };
 // The mail that has been due for longest, locked until the transaction ends; those that another node holds
@@ -34,5 +43,11 @@ Status Refuse(schema::Connection& connection, const MailId& id, std::string_view
 // Refused ones from before `before`.
 Status PurgeRefused(schema::Connection& connection, Time before);
 Result<int64_t> CountWaiting(schema::Connection& connection);
+
+// Those under older versions of the system KEK than `newest`.
+Result<std::vector<Waiting>> FindOutdated(schema::Connection& connection, uint32_t newest, int64_t limit);
+Result<int64_t> CountOutdated(schema::Connection& connection, uint32_t newest);
+// False if it is not sealed that way any more.
+Result<bool> Reseal(schema::Connection& connection, const Waiting& mail, uint32_t newest, ByteView sealed);
 
 }  // namespace claviger::api::mail_store

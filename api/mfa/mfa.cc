@@ -1,6 +1,7 @@
 #include "api/mfa/mfa.h"
 
 #include "api/mfa/recovery_code.h"
+#include "api/system_keks/system_keks_store.h"
 #include "crypto/canonical.h"
 #include "crypto/credential.h"
 #include "crypto/record_seal.h"
@@ -14,11 +15,6 @@ constexpr std::string_view kTokenPurpose = "claviger/mfa-token/1";
 constexpr std::string_view kIssuerName = "Claviger";
 
 Mfa::Owner OwnerOf(const Principal& principal) { return {principal.org, UserId{principal.id}}; }
-
-// What a sealed secret claims to be.
-Bytes PlaceOf(const Mfa::Owner& owner) {
-  return crypto::CanonicalWriter("claviger/totp/1").Field(owner.org.Bytes()).Field(owner.user.Bytes()).Take();
-}
 
 // The refusal's reason is for the audit log alone.
 Error WrongCode(AuditDraft& audit, std::string reason) {
@@ -62,6 +58,10 @@ SecretBytes OtpauthUri(std::string_view email, const SecretBytes& secret) {
 
 }  // namespace
 
+Bytes PlaceOfFactor(const mfa_store::Owner& owner) {
+  return crypto::CanonicalWriter("claviger/totp/1").Field(owner.org.Bytes()).Field(owner.user.Bytes()).Take();
+}
+
 Result<bool> Mfa::Enabled(const Owner& owner) {
   TRY(const auto factor, FindFactor(owner));
   return factor && factor->enabled;
@@ -78,14 +78,20 @@ Result<MfaSetup> Mfa::Setup(const Principal& principal, AuditDraft& audit) {
   SecretBytes raw(crypto::kTotpSecretBytes);
   parts_.random.Fill({raw.data(), raw.size()});
   TRY(auto secret, crypto::Base32(raw.View()));
-  TRY(const auto sealed,
-      crypto::SealRecord(parts_.keyring, parts_.random, parts_.system_kek, PlaceOf(owner), raw.View()));
+  mfa_store::Factor factor;
+  factor.id = NewUuidV7(parts_.clock, parts_.random);
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(factor.kek, system_keks_store::Newest(*lease));
+  }
+  TRY(factor.sealed_secret,
+      crypto::SealRecord(parts_.keyring, parts_.random, factor.kek, PlaceOfFactor(owner), raw.View()));
 
   TRY(auto lease, parts_.pool.Acquire());
   TRY(const auto profile, auth_store::FindProfile(*lease, owner.org, owner.user));
   if (!profile) return Unauthenticated("the account is gone");
   TRY(auto transaction, lease->Begin());
-  TRY(const bool put, mfa_store::PutPending(*lease, owner, sealed, parts_.clock.Now()));
+  TRY(const bool put, mfa_store::PutPending(*lease, owner, factor, parts_.clock.Now()));
   if (!put) return Invalid("A second factor is already enabled");
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, "success")));
   TRYV(transaction.Commit());
@@ -123,7 +129,7 @@ Result<std::vector<SecretBytes>> Mfa::VerifySetup(const Principal& principal, co
 Result<std::optional<int64_t>> Mfa::MatchStep(const Owner& owner, const mfa_store::Factor& factor,
                                               const SecretBytes& code) {
   TRY(const auto secret,
-      crypto::OpenRecord(parts_.keyring, parts_.system_kek, PlaceOf(owner), factor.sealed_secret));
+      crypto::OpenRecord(parts_.keyring, factor.kek, PlaceOfFactor(owner), factor.sealed_secret));
   return crypto::MatchTotp(secret, parts_.clock.Now(), factor.last_step, code.Text());
 }
 

@@ -48,7 +48,6 @@ class Mfa {
   struct Parts {
     schema::Pool& pool;
     crypto::Keyring& keyring;
-    const crypto::WrappedKek& system_kek;
     const AuditLog& audit;
     const TokenIssuer& tokens;
     GuessBudgets& guesses;
@@ -114,6 +113,9 @@ class Mfa {
 
   const Parts parts_;
 };
+
+// What the sealed secret of that person's factor claims to be.
+Bytes PlaceOfFactor(const mfa_store::Owner& owner);
 
 // mfaStatus, mfaSetup, mfaVerifySetup, mfaVerify, mfaDisable. `mfa` must outlive the table.
 std::vector<Route> MfaRoutes(Mfa& mfa);

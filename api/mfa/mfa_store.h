@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "crypto/keyring.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::mfa_store {
@@ -18,14 +19,17 @@ struct Owner {
 };
 
 struct Factor {
+  Uuid id{};  // stays when the secret is sealed anew
   Bytes sealed_secret;
+  crypto::WrappedKek kek;  // under which it lies
   int64_t last_step = 0;
   bool enabled = false;
 };
 Result<std::optional<Factor>> Find(schema::Connection& connection, const Owner& owner);
 
-// A factor that waits for its first code, in place of another such; false if one is enabled.
-Result<bool> PutPending(schema::Connection& connection, const Owner& owner, ByteView sealed_secret, Time now);
+// A factor of id and sealed secret that waits for its first code, in place of another such; false if one is
+// enabled.
+Result<bool> PutPending(schema::Connection& connection, const Owner& owner, const Factor& factor, Time now);
 // False if it is not this one any more that waits.
 Result<bool> Enable(schema::Connection& connection, const Owner& owner, const Factor& seen, int64_t step,
                     Time now);
@@ -60,5 +64,16 @@ Result<bool> CountChallengeTry(schema::Connection& connection, const Challenge& 
 Result<bool> SpendChallenge(schema::Connection& connection, const Challenge& challenge);
 // All that wait for this person's code.
 Status DeleteChallenges(schema::Connection& connection, const Owner& owner);
+
+struct Outdated {
+  Owner owner;
+  Factor factor;
+};
+// Of all people, those under older versions of the system KEK than `newest`.
+Result<std::vector<Outdated>> FindOutdated(schema::Connection& connection, uint32_t newest, int64_t limit);
+Result<int64_t> CountOutdated(schema::Connection& connection, uint32_t newest);
+// False if it is not sealed that way any more.
+Result<bool> Reseal(schema::Connection& connection, const Outdated& factor, uint32_t newest,
+                    ByteView sealed_secret);
 
 }  // namespace claviger::api::mfa_store

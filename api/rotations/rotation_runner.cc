@@ -39,7 +39,39 @@ bool NeedsCustomer(const crypto::WrappedKek& newest, const std::vector<secrets_s
                                         [](const auto& version) { return version.kek.customer.has_value(); });
 }
 
+// The id of the rotation takes the place of a request's: it leads to all that was done for it.
+AuditDraft Draft(const Rotation& rotation, const char* action) {
+  http::Request request;
+  request.id = rotation.id.uuid;
+  AuditDraft draft(request, action, kOperation);
+  draft.SetActor("system", "", rotation.org);
+  draft.SetResource("vault", rotation.vault.ToString());
+  draft.AddDetail("rotation_id", rotation.id.ToString());
+  if (rotation.key_version) draft.AddDetail("key_version", *rotation.key_version);
+  return draft;
+}
+
 }  // namespace
+
+Result<bool> StartUnasked(schema::Connection& connection, const RotationRunner::Parts& parts,
+                          const rotations_store::DueVault& due, std::string_view by) {
+  const Time now = parts.clock.Now();
+  Rotation rotation;
+  rotation.id = RotationId{NewUuidV7(now, parts.random)};
+  rotation.org = due.org;
+  rotation.vault = due.vault;
+  rotation.requested_by = by;
+  rotation.created_at = now;
+  AuditDraft draft = Draft(rotation, "rotation.start");
+  draft.AddDetail("requested_by", by);
+  const auto committed = connection.RunTogether(
+      {rotations_store::Insert(rotation), rotations_store::Prune(due.org, due.vault, kKeptRotations),
+       parts.audit.InsertCall(parts.audit.Finish(draft, "success"))});
+  if (committed) return true;
+  // Another node, or a person, was quicker, or the vault is gone.
+  if (committed.error().kind == ErrorKind::kConflict) return false;
+  return committed.error();
+}
 
 RotationRunner::RotationRunner(RotationConfig config, const Parts& parts)
     : config_(config), parts_(parts), node_(NewUuidV7(parts.clock, parts.random)) {}
@@ -70,18 +102,6 @@ void RotationRunner::RestUntil(SteadyTime until) {
 int64_t RotationRunner::BatchSize() const {
   if (config_.secrets_per_second == 0) return kBatch;
   return std::min<int64_t>(kBatch, config_.secrets_per_second);
-}
-
-// The id of the rotation takes the place of a request's: it leads to all that was done for it.
-AuditDraft RotationRunner::Draft(const Rotation& rotation, const char* action) const {
-  http::Request request;
-  request.id = rotation.id.uuid;
-  AuditDraft draft(request, action, kOperation);
-  draft.SetActor("system", "", rotation.org);
-  draft.SetResource("vault", rotation.vault.ToString());
-  draft.AddDetail("rotation_id", rotation.id.ToString());
-  if (rotation.key_version) draft.AddDetail("key_version", *rotation.key_version);
-  return draft;
 }
 
 Result<bool> RotationRunner::RunOne() {
@@ -247,22 +267,12 @@ Result<int64_t> RotationRunner::StartDue() {
   TRY(auto lease, parts_.pool.Acquire());
   TRY(const auto due,
       rotations_store::FindDue(*lease, now - std::chrono::hours(24) * config_.vault_days, kDueBatch));
-  int64_t started = 0;
-  for (const auto& [org, vault] : due) {
-    Rotation rotation;
-    rotation.id = RotationId{NewUuidV7(now, parts_.random)};
-    rotation.org = org;
-    rotation.vault = vault;
-    rotation.requested_by = "schedule";
-    rotation.created_at = now;
-    const auto committed = lease->RunTogether(
-        {rotations_store::Insert(rotation), rotations_store::Prune(org, vault, kKeptRotations),
-         parts_.audit.InsertCall(parts_.audit.Finish(Draft(rotation, "rotation.start"), "success"))});
-    if (committed) ++started;
-    // Another node, or a person, was quicker, or the vault is gone.
-    if (!committed && committed.error().kind != ErrorKind::kConflict) return committed.error();
+  int64_t count = 0;
+  for (const auto& vault : due) {
+    TRY(const bool started, StartUnasked(*lease, parts_, vault, kBySchedule));
+    if (started) ++count;
   }
-  return started;
+  return count;
 }
 
 void RotationRunner::Loop() {

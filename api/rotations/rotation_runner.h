@@ -80,7 +80,6 @@ class RotationRunner {
   // False if the claim is not valid any more.
   Result<bool> Fail(const Claim& claim, const Error& error);
   int64_t BatchSize() const;
-  AuditDraft Draft(const Rotation& rotation, const char* action) const;
 
   const RotationConfig config_;
   const Parts parts_;
@@ -92,5 +91,12 @@ class RotationRunner {
   bool stopping_ = false;
   std::thread thread_;
 };
+
+// Who asks where no person does (Rotation::requested_by).
+inline constexpr std::string_view kBySchedule = "schedule";
+inline constexpr std::string_view kByRootKey = "root-key";  // its rotation needs it
+// False if the vault is gone, or has a rotation that is not done.
+Result<bool> StartUnasked(schema::Connection& connection, const RotationRunner::Parts& parts,
+                          const rotations_store::DueVault& due, std::string_view by);
 
 }  // namespace claviger::api

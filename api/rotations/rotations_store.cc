@@ -81,6 +81,17 @@ constexpr Statement kFindDue{
     "AND r.state <> 'done' AND NOT (r.kind = 'cmek' AND r.state = 'failed')) ORDER BY k.created_at LIMIT $2",
     true};
 
+constexpr Statement kFindUnderOlderRoot{
+    "rotations_find_under_older_root",
+    "SELECT DISTINCT k.org_id, k.vault_id FROM vault_keks k WHERE k.root_version < $1 "
+    "AND NOT EXISTS (SELECT FROM rotations r WHERE r.org_id = k.org_id AND r.vault_id = k.vault_id "
+    "AND r.state <> 'done' AND NOT (r.kind = 'cmek' AND r.state = 'failed')) LIMIT $2",
+    true};
+
+constexpr Statement kCountUnfinished{
+    "rotations_count_unfinished",
+    "SELECT count(*) FROM rotations WHERE state IN ('pending', 'running') AND requested_by = $1", true};
+
 #undef WHERE_CLAIMED
 #undef WHERE_VAULT_KEY
 #undef LEASE
@@ -119,6 +130,15 @@ Result<std::optional<Rotation>> One(Result<Rows> result) {
 Result<bool> Touched(Result<Rows> result) {
   TRY(const auto rows, std::move(result));
   return rows.affected() == 1;
+}
+
+Result<std::vector<DueVault>> Vaults(Result<Rows> result) {
+  TRY(const auto rows, std::move(result));
+  std::vector<DueVault> vaults;
+  for (int row = 0; row < rows.size(); ++row) {
+    vaults.push_back({rows.IdAt<OrgId>(row, 0), rows.IdAt<VaultId>(row, 1)});
+  }
+  return vaults;
 }
 
 }  // namespace
@@ -184,12 +204,17 @@ Status Release(schema::Connection& connection, const Claim& claim) {
 }
 
 Result<std::vector<DueVault>> FindDue(schema::Connection& connection, Time before, int64_t limit) {
-  TRY(const auto rows, connection.Run(kFindDue, {before, limit}));
-  std::vector<DueVault> due;
-  for (int row = 0; row < rows.size(); ++row) {
-    due.push_back({rows.IdAt<OrgId>(row, 0), rows.IdAt<VaultId>(row, 1)});
-  }
-  return due;
+  return Vaults(connection.Run(kFindDue, {before, limit}));
+}
+
+Result<std::vector<DueVault>> FindUnderOlderRoot(schema::Connection& connection, uint32_t version,
+                                                 int64_t limit) {
+  return Vaults(connection.Run(kFindUnderOlderRoot, {version, limit}));
+}
+
+Result<int64_t> CountUnfinished(schema::Connection& connection, std::string_view requested_by) {
+  TRY(const auto rows, connection.Run(kCountUnfinished, {requested_by}));
+  return rows.Int8(0, 0);
 }
 
 }  // namespace claviger::api::rotations_store

@@ -55,4 +55,10 @@ struct DueVault {
 // first.
 Result<std::vector<DueVault>> FindDue(schema::Connection& connection, Time before, int64_t limit);
 
+// Vaults that have a KEK under a root older than `version` and that no rotation waits for.
+Result<std::vector<DueVault>> FindUnderOlderRoot(schema::Connection& connection, uint32_t version,
+                                                 int64_t limit);
+// Those that wait or run.
+Result<int64_t> CountUnfinished(schema::Connection& connection, std::string_view requested_by);
+
 }  // namespace claviger::api::rotations_store

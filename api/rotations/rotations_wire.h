@@ -26,7 +26,7 @@ struct Rotation {
   OrgId org;
   VaultId vault;  // whose key it is
   RotationState state = RotationState::kPending;
-  std::string requested_by;             // "user:<uuid>", or "schedule"
+  std::string requested_by;             // "user:<uuid>", "schedule" or "root-key"
   std::optional<uint32_t> key_version;  // of the new key, once there is one
   int64_t total = 0;                    // data keys that lay under older keys when it was made
   int64_t resealed = 0;                 // of these and of later ones, those that lie under it

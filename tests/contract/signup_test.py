@@ -226,8 +226,8 @@ def test_the_closed_answer_does_not_tell_who_is_invited(closed, account, mail, a
 def test_a_full_outbox_does_not_tell_either(closed, account, mail, address):
     invite(closed, account, address)
     mail.wait_for(address)
-    closed.psql_owner("INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at)"
-                      " SELECT gen_random_uuid(), 'nobody@example.org', decode(repeat('00', 61), 'hex'),"
+    closed.psql_owner("INSERT INTO outbox (id, recipient, sealed, kek_version, next_attempt_at, created_at)"
+                      " SELECT gen_random_uuid(), 'nobody@example.org', decode(repeat('00', 61), 'hex'), 1,"
                       " now() + interval '1 hour', now() FROM generate_series(1, 10000)")
     try:
         assert [ask(closed, email).status_code for email in (address, "x" + address)] == [503, 503]

@@ -132,7 +132,8 @@ def test_routes_are_printed_for_programs_and_people():
 
 
 @pytest.mark.parametrize("command", ["run", "init", "migrate", "accept-database", "rotate token-key", "rotate audit-key",
-                                     "check-config", "routes"])
+                                     "rotate root-key", "rotate root-key pause", "rotate root-key status",
+                                     "rotate root-key destroy-old", "check-config", "routes"])
 def test_every_command_explains_itself(command):
     result = plain(*command.split(), "--help")
     assert result.returncode == 0 and "--config FILE" in result.stdout and "database.conninfo" in result.stdout

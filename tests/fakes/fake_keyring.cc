@@ -83,8 +83,9 @@ struct FakeKeyring::SigningPair {
   PKey key;
 };
 
-FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm)
-    : algorithm_(algorithm), random_(seed), root_(NewKey(random_)), lookup_(NewKey(random_)) {
+FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm) : algorithm_(algorithm), random_(seed) {
+  roots_.emplace(1, NewKey(random_));
+  lookup_ = NewKey(random_);
   AddSigningKey(SigningKey::kToken);
   AddSigningKey(SigningKey::kAudit);
 }
@@ -109,17 +110,19 @@ Result<WrappedKek> FakeKeyring::GenerateKek(const KekIdentity& identity) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
   const SecretBytes key = NewKey(random_);
-  const auto blob = KeyWrap(true, root_.View(), key.View());
+  const auto& [version, root] = *roots_.rbegin();
+  const auto blob = KeyWrap(true, root.View(), key.View());
   if (!blob) return Internal("AES Key Wrap failed");
   constexpr std::array<uint8_t, 16> kZeros{};
   TRY(auto check, AeadSeal(key.View(), random_, KekAad(identity), kZeros));
-  return WrappedKek{identity, 1, Bytes(blob->View().begin(), blob->View().end()), std::move(check)};
+  return WrappedKek{identity, version, Bytes(blob->View().begin(), blob->View().end()), std::move(check)};
 }
 
 Result<SecretBytes> FakeKeyring::UnwrapKek(const WrappedKek& kek) const {
-  if (kek.root_version != 1) return IntegrityFailure("unknown root key");
+  const auto root = roots_.find(kek.root_version);
+  if (root == roots_.end()) return IntegrityFailure("unknown root key");
   if (kek.blob.size() != 40) return IntegrityFailure("KEK blob of wrong size");
-  auto key = KeyWrap(false, root_.View(), kek.blob);
+  auto key = KeyWrap(false, root->second.View(), kek.blob);
   if (!key || key->size() != 32) return IntegrityFailure("KEK blob does not unwrap");
   TRY(const auto zeros, AeadOpen(key->View(), KekAad(kek.identity), kek.check));
   if (zeros.size() != 16) return IntegrityFailure("check record of wrong size");
@@ -271,6 +274,18 @@ void FakeKeyring::WithdrawOldest(SigningKey which) {
 void FakeKeyring::RotateBeforeNextRefresh(SigningKey which) {
   const std::lock_guard lock(mutex_);
   unseen_ = which;
+}
+
+uint32_t FakeKeyring::RotateRoot() {
+  const std::lock_guard lock(mutex_);
+  const uint32_t version = roots_.rbegin()->first + 1;
+  roots_.emplace(version, NewKey(random_));
+  return version;
+}
+
+void FakeKeyring::DestroyOldRoots() {
+  const std::lock_guard lock(mutex_);
+  roots_.erase(roots_.begin(), std::prev(roots_.end()));
 }
 
 int FakeKeyring::Forgotten(const VaultId& vault) const {

@@ -44,6 +44,10 @@ class FakeKeyring final : public crypto::Keyring {
   void WithdrawOldest(crypto::SigningKey which);
   // Makes one that shows after the next RefreshSigningKeys.
   void RotateBeforeNextRefresh(crypto::SigningKey which);
+  // Makes a newer root, under which new KEKs are from then on; its version.
+  uint32_t RotateRoot();
+  // All but the newest.
+  void DestroyOldRoots();
   // The next Sign finds such a key made after the caller last looked at PublicKeys.
   void RotateBeforeNextSign() { rotate_before_sign_ = true; }
   // How often ForgetKeks was called for that vault.
@@ -58,7 +62,7 @@ class FakeKeyring final : public crypto::Keyring {
   const crypto::SignatureAlgorithm algorithm_;
   mutable std::mutex mutex_;  // guards everything below
   FakeRandom random_;
-  SecretBytes root_;
+  std::map<uint32_t, SecretBytes> roots_;  // by version
   SecretBytes lookup_;
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;

@@ -32,7 +32,8 @@ struct Database {
         "audit_pending, audit_links, audit_leaves, audit_checkpoints, totp_factors, recovery_codes, "
         "device_codes, page_sessions, refresh_families, refresh_tokens, "
         "mfa_challenges, outbox, enrollments, pending_signups, invitations, guess_budgets, "
-        "familiar_addresses CASCADE");
+        "familiar_addresses, system_keks, root_rotations CASCADE");
+    AddSystemKek(system_kek);
   }
 
   // Runs one statement as the owner of the tables; for what the runtime role may not.
@@ -49,6 +50,12 @@ struct Database {
     auto observer = Connect("postgres", name);
     const auto waiting = testing::Sql("SELECT 1 FROM pg_locks WHERE NOT granted");
     while (Must(observer->Run(waiting, {})).empty()) std::this_thread::yield();
+  }
+
+  // Under which the installation's own records are sealed from now on.
+  void AddSystemKek(const crypto::WrappedKek& kek) {
+    Sql("INSERT INTO system_keks VALUES ($1, $2, $3, $4, now())",
+        {kek.identity.version, kek.root_version, kek.blob, kek.check});
   }
 
   // A person, alone in a new organisation.
@@ -133,6 +140,8 @@ struct Database {
   fakes::FakeClock clock;
   fakes::FakeRandom random;
   fakes::FakeKeyring keyring;
+  // Of a twin: keys that tests make by `keyring` stay those of its seed.
+  const crypto::WrappedKek system_kek = Must(fakes::FakeKeyring().GenerateKek({}));
   schema::PgConfig config = Patient(Server().Config("claviger_app", name));
   schema::Pool pool{config, QuietLog()};
 

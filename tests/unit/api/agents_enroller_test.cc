@@ -42,23 +42,22 @@ struct Fixture : Database {
   int64_t AgentsThere() { return Count("SELECT count(*) FROM agents"); }
   int64_t MailsThere() { return Count("SELECT count(*) FROM outbox"); }
   void FillOutbox() {
-    Sql("INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at)"
-        " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), now(), now()"
+    Sql("INSERT INTO outbox (id, recipient, sealed, kek_version, next_attempt_at, created_at)"
+        " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), 1, now(), now()"
         "   FROM generate_series(1, $1)",
         {int32_t{Mail::kMaxWaiting}});
   }
 
   crypto::SystemRandom random;  // of several threads at once
-  crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
   crypto::TokenVerifier verifier = Verifier();
   KeyUses uses{pool, clock, QuietLog()};
   Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
   RefusalDigest refusals{clock};
   GuessBudgets guesses{{}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
-  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, system_kek, clock, random}};
+  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, pool, clock, random}};
   fakes::FakeMailTransport transport;
-  MailSender sender{{10s, 60s}, {pool, keyring, system_kek, transport, clock, random, QuietLog()}};
+  MailSender sender{{10s, 60s}, {pool, keyring, transport, clock, random, QuietLog()}};
   Enrollments enrollments{{pool, mail, audit, guesses, clock}};
   Enroller enroller{{pool, keyring, mail, audit, clock, random, QuietLog()}};
 };
@@ -205,7 +204,7 @@ TEST_CASE_FIXTURE(Fixture,
 }
 
 TEST_CASE_FIXTURE(Fixture, "asking has bounds, and is not charged for where it fails") {
-  Mail none{{}, {keyring, system_kek, clock, random}};
+  Mail none{{}, {keyring, pool, clock, random}};
   Enrollments without_mail{{pool, none, audit, guesses, clock}};
   CHECK(KindOf(Ask("ann@example.org", without_mail)) == ErrorKind::kInvalid);
   Sql("INSERT INTO enrollments SELECT gen_random_uuid(), 'x@example.org', 'n', '', '', now(), now()"

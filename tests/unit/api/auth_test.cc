@@ -68,9 +68,8 @@ struct Fixture : Database {
   RefusalDigest refusals{clock};
   GuessBudgets guesses{{}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
-  crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
-  Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
-  Mail mail{{}, {keyring, system_kek, clock, random}};
+  Mfa mfa{{pool, keyring, audit, tokens, guesses, clock, random}};
+  Mail mail{{}, {keyring, pool, clock, random}};
   std::unique_ptr<Auth> auth = Must(Auth::Create({kCost, {}}, Parts()));
 };
 

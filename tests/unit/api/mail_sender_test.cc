@@ -23,11 +23,10 @@ struct Fixture : Database {
     return Must(mail.Post(*lease, prepared));
   }
   int64_t Waiting() { return Count("SELECT count(*) FROM outbox WHERE refused_at IS NULL"); }
-  MailSender::Parts Parts() { return {pool, keyring, system_kek, transport, clock, random, QuietLog()}; }
+  MailSender::Parts Parts() { return {pool, keyring, transport, clock, random, QuietLog()}; }
 
   crypto::SystemRandom random;
-  crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
-  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, system_kek, clock, random}};
+  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, pool, clock, random}};
   fakes::FakeMailTransport transport;
   MailSender sender{{10s, 60s}, Parts()};
 };
@@ -58,7 +57,7 @@ TEST_CASE_FIXTURE(Fixture, "a mail goes with the transaction that it tells of, a
 }
 
 TEST_CASE_FIXTURE(Fixture, "where no mail is sent there is nothing to post") {
-  Mail off({}, {keyring, system_kek, clock, random});
+  Mail off({}, {keyring, pool, clock, random});
   CHECK(!off.enabled());
   const auto prepared = Must(off.Prepare("ann@example.org", {"Subject", "Body\n"}));
   CHECK(!prepared);
@@ -149,8 +148,8 @@ TEST_CASE_FIXTURE(Fixture, "two senders never take the same mail") {
   for (int i = 0; i < 20; ++i) Post("ann" + std::to_string(i) + "@example.org");
   fakes::FakeMailTransport other_transport;
   auto parts = Parts();
-  MailSender other({10s, 60s}, {parts.pool, parts.keyring, parts.system_kek, other_transport, parts.clock,
-                                parts.random, parts.log});
+  MailSender other({10s, 60s},
+                   {parts.pool, parts.keyring, other_transport, parts.clock, parts.random, parts.log});
   const auto drain = [](MailSender& each) {
     while (Must(each.SendOne())) {
     }
@@ -163,8 +162,8 @@ TEST_CASE_FIXTURE(Fixture, "two senders never take the same mail") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "the outbox has a bound") {
-  Sql("INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at)"
-      " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), now(), now()"
+  Sql("INSERT INTO outbox (id, recipient, sealed, kek_version, next_attempt_at, created_at)"
+      " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), 1, now(), now()"
       "   FROM generate_series(1, $1)",
       {int32_t{Mail::kMaxWaiting - 1}});
   CHECK(Post());

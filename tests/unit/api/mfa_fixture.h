@@ -116,12 +116,11 @@ struct MfaFixture : testing::Database {
   Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, testing::QuietLog(), 10};
   TokenIssuer tokens{testing::kIssuer, keyring, clock, random};
-  crypto::WrappedKek system_kek = testing::Must(keyring.GenerateKek({}));
   RefusalDigest refusals{clock};
   GuessBudgets guesses{
       {.per_account = 10, .familiar_days = 30}, Bytes(32, 1), {pool, clock, testing::QuietLog(), refusals}};
-  Mfa mfa{{pool, keyring, system_kek, audit, tokens, guesses, clock, random}};
-  Mail mail{{}, {keyring, system_kek, clock, random}};
+  Mfa mfa{{pool, keyring, audit, tokens, guesses, clock, random}};
+  Mail mail{{}, {keyring, pool, clock, random}};
   std::unique_ptr<Auth> auth = testing::Must(Auth::Create(
       {kCost, {}}, {pool, keyring, authenticator, tokens, mfa, mail, audit, guesses, clock, random}));
   Principal ann = SignUp("ann@example.org");

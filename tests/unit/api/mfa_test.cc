@@ -80,7 +80,8 @@ TEST_CASE_FIXTURE(MfaFixture, "without a right proof a factor stays, and a code,
 TEST_CASE_FIXTURE(MfaFixture, "a sealed secret that was moved or edited opens for nobody") {
   Enable();
   const auto bob = SignUp("bob@example.org");
-  Sql("INSERT INTO totp_factors SELECT $1, $2, sealed_secret, enabled_at, 0, created_at FROM "
+  Sql("INSERT INTO totp_factors SELECT $1, $2, sealed_secret, enabled_at, 0, created_at, id, kek_version "
+      "FROM "
       "totp_factors",
       {bob.org, bob.id});
   const auto as_bob = std::get<MfaChallenge>(Login(kPassword, "bob@example.org")).token.Clone();
@@ -103,8 +104,8 @@ TEST_CASE_FIXTURE(MfaFixture, "a secret is sealed as docs/FORMATS.md says") {
   const auto sealed =
       Must(crypto::SealRecord(keyring, random, system_kek, AsBytes(place), AsBytes("12345678901234567890")));
   CHECK(sealed.size() == 108);
-  Sql("INSERT INTO totp_factors (org_id, user_id, sealed_secret, enabled_at, created_at)"
-      " VALUES ($1, $2, $3, now(), now())",
+  Sql("INSERT INTO totp_factors (org_id, user_id, id, sealed_secret, kek_version, enabled_at, created_at)"
+      " VALUES ($1, $2, gen_random_uuid(), $3, 1, now(), now())",
       {ann.org, user, sealed});
   Must(Verify(Challenge(), CodeOf("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", clock.Now())));
 }

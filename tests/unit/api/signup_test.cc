@@ -53,15 +53,14 @@ struct Fixture : Database {
   int64_t People() { return Count("SELECT count(*) FROM users"); }
 
   crypto::SystemRandom random;  // of several threads at once
-  crypto::WrappedKek system_kek = Must(keyring.GenerateKek({}));
   crypto::TokenVerifier verifier = Verifier();
   KeyUses uses{pool, clock, QuietLog()};
   Authenticator authenticator{pool, clock, verifier, keyring, uses};
   AuditLog audit{pool, clock, random, QuietLog(), 10};
   TokenIssuer tokens{kIssuer, keyring, clock, random};
-  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, system_kek, clock, random}};
+  Mail mail{{"vault@example.org", "https://vault.example.org"}, {keyring, pool, clock, random}};
   fakes::FakeMailTransport transport;
-  MailSender sender{{10s, 60s}, {pool, keyring, system_kek, transport, clock, random, QuietLog()}};
+  MailSender sender{{10s, 60s}, {pool, keyring, transport, clock, random, QuietLog()}};
   RefusalDigest refusals{clock};
   GuessBudgets guesses{{}, Bytes(32, 1), {pool, clock, QuietLog(), refusals}};
   const Signups::Parts parts{pool, keyring, mail, tokens, audit, guesses, clock, random};
@@ -162,8 +161,8 @@ TEST_CASE_FIXTURE(Fixture, "a weak password asks for nothing") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "asking says no more than its bounds: too many pending ones, too much mail") {
-  Sql("INSERT INTO outbox (id, recipient, sealed, next_attempt_at, created_at)"
-      " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), now(), now()"
+  Sql("INSERT INTO outbox (id, recipient, sealed, kek_version, next_attempt_at, created_at)"
+      " SELECT gen_random_uuid(), 'ann@example.org', decode(repeat('00', 61), 'hex'), 1, now(), now()"
       "   FROM generate_series(1, $1)",
       {int32_t{Mail::kMaxWaiting}});
   CHECK(KindOf(Ask()) == ErrorKind::kUnavailable);

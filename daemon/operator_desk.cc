@@ -1,0 +1,52 @@
+#include "daemon/operator_desk.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "api/access/installation_keys.h"
+#include "daemon/installation.h"
+#include "daemon/operator_record.h"
+#include "schema/migrate.h"
+
+namespace claviger::daemon {
+
+using std::chrono::seconds;
+
+Outcome<std::unique_ptr<schema::Connection>> OperatorDesk::Connect() {
+  TRY(auto connection, Stage(ExitCode::kDatabase, schema::Connection::Open(config_.database, log_)));
+  TRYV(Stage(ExitCode::kSchema, schema::CheckSchema(*connection, schema::BuiltInMigrations())));
+  return connection;
+}
+
+Outcome<void> OperatorDesk::Act(const std::string& action, const std::string& key,
+                                const std::function<Status()>& act) {
+  TRY(auto connection, Connect());
+  TRYV(Stage(ExitCode::kDatabase, LockInstallationKeys(*connection)));
+  TRYV(Stage(ExitCode::kDatabase, RecordOperatorAct(*connection, action, {{"key", key}})));
+  TRYV(Stage(ExitCode::kHsm, act()));
+  TRYV(Stage(ExitCode::kDatabase, connection->RunTogether({api::InstallationKeysChanged()})));
+  return boost::outcome_v2::success();
+}
+
+void OperatorDesk::Wait(seconds time, const std::string& until) {
+  Tell(fmt::format("waiting {} s until {}; may be interrupted and begun again", time.count(), until));
+  const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
+  const auto end = std::chrono::steady_clock::now() + time;
+  for (;;) {
+    const auto left = std::chrono::ceil<seconds>(end - std::chrono::steady_clock::now());
+    if (on_terminal) fmt::print(stderr, "\r{:>5} s left ", left.count());
+    if (left <= seconds::zero()) break;
+    std::this_thread::sleep_until(end - left + seconds(1));
+  }
+  if (on_terminal) fmt::print(stderr, "\r{:14}\r", "");
+}
+
+void OperatorDesk::Tell(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+}  // namespace claviger::daemon
