@@ -32,7 +32,7 @@ class CustomerKeyring final : public Keyring {
   std::vector<std::optional<Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<SealedDek> ResealDek(const DekToReseal& dek) override;
   std::vector<std::optional<SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
-  void ForgetKeks(const OrgId& org, const VaultId& vault) override { keyring_->ForgetKeks(org, vault); }
+  void ForgetKeks(const VaultId& vault) override { keyring_->ForgetKeks(vault); }
   Result<Signature> Sign(SigningKey which, ByteView message) override {
     return keyring_->Sign(which, message);
   }

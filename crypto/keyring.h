@@ -138,8 +138,8 @@ class Keyring {
   // Many at once, as above.
   virtual std::vector<std::optional<SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) = 0;
 
-  // Drops the cached handle of every version of a vault's KEK (the vault is deleted).
-  virtual void ForgetKeks(const OrgId& org, const VaultId& vault) = 0;
+  // Destroys the handle of every version of a vault's KEK: they were removed, or rotated.
+  virtual void ForgetKeks(const VaultId& vault) = 0;
 
   // Signs with the key that PublicKeys names first. The message is at most 64 KiB.
   virtual Result<Signature> Sign(SigningKey which, ByteView message) = 0;

@@ -13,6 +13,7 @@
 #include "api/pipeline.h"
 #include "api/rotations/root_runner.h"
 #include "api/rotations/rotation_runner.h"
+#include "api/vaults/removed_keks.h"
 #include "crypto/common_passwords.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
@@ -122,7 +123,9 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
   api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::PolicyBook policy_book(pool, clock);
-  api::ChangeFeed feed(config.database, {&authenticator, &ip_gate, &policy_book, &installation_keys}, clock,
+  api::RemovedKeks removed_keks(*keyring);
+  api::ChangeFeed feed(config.database,
+                       {&authenticator, &ip_gate, &policy_book, &installation_keys, &removed_keks}, clock,
                        log);
   api::ProviderKeys provider_keys(
       config.oidc_issuer,

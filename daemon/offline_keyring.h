@@ -24,7 +24,7 @@ class OfflineKeyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override {
     return std::vector<std::optional<crypto::SealedDek>>(deks.size());
   }
-  void ForgetKeks(const OrgId&, const VaultId&) override {}
+  void ForgetKeks(const VaultId&) override {}
   Result<crypto::Signature> Sign(crypto::SigningKey, ByteView) override { return Refuse(); }
   Result<crypto::Signature> SignAs(crypto::SigningKey, std::string_view, ByteView) override {
     return Refuse();

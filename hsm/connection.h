@@ -40,7 +40,7 @@ class Connection {
 
   // Exercises the root key, and destroys what was forgotten.
   Outcome<void> Probe();
-  void Forget(const OrgId& org, const VaultId& vault) { keks_.Forget(org, vault); }
+  void Forget(const VaultId& vault) { keks_.Forget(vault); }
 
   // Looks for root and signing keys again; after a failure those known before stay.
   Outcome<void> RefreshSigningKeys();

@@ -99,12 +99,11 @@ void KekCache::Drop(const crypto::WrappedKek& kek) {
   if (found != entries_.end()) RemoveLocked(found);
 }
 
-void KekCache::Forget(const OrgId& org, const VaultId& vault) {
+void KekCache::Forget(const VaultId& vault) {
   const std::lock_guard lock(mutex_);
   for (auto it = entries_.begin(); it != entries_.end();) {
     const auto current = it++;
-    const crypto::KekIdentity& identity = current->first.identity;
-    if (identity.org == org && identity.vault == vault) RemoveLocked(current);
+    if (current->first.identity.vault == vault) RemoveLocked(current);
   }
 }
 

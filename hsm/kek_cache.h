@@ -36,7 +36,7 @@ class KekCache {
   // The handle turned out dead: the next Get loads again.
   void Drop(const crypto::WrappedKek& kek);
   // Any thread; destruction in the HSM follows with the next DestroyForgotten.
-  void Forget(const OrgId& org, const VaultId& vault);
+  void Forget(const VaultId& vault);
   // HSM threads only.
   void DestroyForgotten();
   uint32_t size() const;

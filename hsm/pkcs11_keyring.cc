@@ -93,7 +93,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
   std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
-  void ForgetKeks(const OrgId& org, const VaultId& vault) override;
+  void ForgetKeks(const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
@@ -330,10 +330,10 @@ std::vector<std::optional<crypto::SealedDek>> Pkcs11Keyring::ResealDeks(
   return TryAll(std::move(operations));
 }
 
-void Pkcs11Keyring::ForgetKeks(const OrgId& org, const VaultId& vault) {
+void Pkcs11Keyring::ForgetKeks(const VaultId& vault) {
   // A connection that is being replaced loses all its keys anyhow.
   const auto connection = supervisor_.Current(std::chrono::steady_clock::now());
-  if (connection) connection.value()->Forget(org, vault);
+  if (connection) connection.value()->Forget(vault);
 }
 
 Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView message) {

@@ -31,7 +31,8 @@ class ChangeListener {
 };
 
 // For a transaction that changes what other nodes may have cached. `kind`: "user", "token", "key", "agent",
-// "org" (what belongs to an organisation as a whole), or "policy" with the id of the vault.
+// "org" (what belongs to an organisation as a whole), or "policy" with the id of the vault. The database adds
+// "kek" with the id of the vault wherever a KEK is removed.
 schema::Connection::Call ChangeCall(std::string_view kind, const Uuid& id);
 
 class ChangeFeed {

@@ -243,7 +243,7 @@ Status Auth::DeleteMe(const Principal& principal, AuditDraft& audit) {
   TRY(const auto vaults, DeleteRows(principal, audit));
   authenticator_.ForgetOrg(principal.org);  // members that stay cost one SELECT each
   audit.MarkCommitted();
-  for (const auto& vault : vaults) keyring_.ForgetKeks(principal.org, vault);
+  for (const auto& vault : vaults) keyring_.ForgetKeks(vault);
   return Ok();
 }
 

@@ -221,7 +221,7 @@ Result<RootRunner::Progress> RootRunner::Finish(const Claim& claim, const crypto
   TRYV(removed);
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(Draft(claim.rotation, "root_key.finish"), "success")));
   TRYV(transaction.Commit());
-  parts_.keyring.ForgetKeks({}, {});
+  parts_.keyring.ForgetKeks({});
   parts_.log.Info("rotation of the root key done", {{"root", std::to_string(claim.rotation.version)}});
   return Progress::kOver;
 }

@@ -243,7 +243,7 @@ Result<RotationRunner::Progress> RotationRunner::Finish(const Claim& claim) {
   // A writer who still held an older key came first: there is one more to seal anew.
   if (!committed && committed.error().kind == ErrorKind::kConflict) return Progress::kMore;
   TRYV(committed);
-  parts_.keyring.ForgetKeks(rotation.org, rotation.vault);
+  parts_.keyring.ForgetKeks(rotation.vault);
   parts_.log.Info("rotation done", {{"rotation", rotation.id.ToString()}});
   return Progress::kOver;
 }

@@ -119,7 +119,7 @@ Status Vaults::Delete(const Principal& principal, const VaultId& id, AuditDraft&
   TRYV(audit_.Insert(*lease, audit_.Finish(audit, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
-  keyring_.ForgetKeks(principal.org, id);
+  keyring_.ForgetKeks(id);
   return Ok();
 }
 

@@ -47,6 +47,25 @@ def test_a_changed_password_kills_tokens_on_the_other_node(nodes):
     everywhere(nodes, token, 401)
 
 
+def loaded_keys(node):
+    return node.api().get("/v1/health/hsm").json()["cached_keks"]
+
+
+@pytest.mark.parametrize("how", ["the vault", "the account"])
+def test_keys_of_a_deleted_vault_leave_the_hsm_sessions_of_all_nodes(nodes, how):
+    before = [loaded_keys(node) for node in nodes]
+    account = nodes[0].api().signup()
+    vault = account.create_vault()
+    assert vault.put("a", "b").status_code == 201
+    assert nodes[1].api(account.token).get(vault.path("a")).json()["value"] == "b"
+    assert [loaded_keys(node) for node in nodes] == [count + 1 for count in before]
+    removed = (account.delete(vault.path()) if how == "the vault"
+               else account.delete("/v1/auth/me", json={"confirmation": "DELETE MY ACCOUNT"}))
+    assert removed.status_code == 204
+    for node, count in zip(nodes, before):
+        wait.until(lambda: loaded_keys(node) == count, f"{node.base_url} to forget the key", timeout=SOON)
+
+
 def test_a_revoked_key_is_dead_on_the_other_node_with_its_tokens(nodes):
     account = nodes[0].api().signup()
     made = account.post("/v1/auth/api-keys", json={"name": "k"}).json()

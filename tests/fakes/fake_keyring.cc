@@ -183,7 +183,7 @@ std::vector<std::optional<SealedDek>> FakeKeyring::ResealDeks(const std::vector<
   return resealed;
 }
 
-void FakeKeyring::ForgetKeks(const OrgId&, const VaultId& vault) {
+void FakeKeyring::ForgetKeks(const VaultId& vault) {
   const std::lock_guard lock(mutex_);
   ++forgotten_[vault];
 }

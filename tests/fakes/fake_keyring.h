@@ -26,7 +26,7 @@ class FakeKeyring final : public crypto::Keyring {
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
   std::vector<std::optional<crypto::SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) override;
-  void ForgetKeks(const OrgId& org, const VaultId& vault) override;
+  void ForgetKeks(const VaultId& vault) override;
   Result<crypto::Signature> Sign(crypto::SigningKey which, ByteView message) override;
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;

@@ -132,7 +132,7 @@ TEST_CASE_FIXTURE(Fixture, "A KEK row that was edited or moved never opens, cach
 
   for (const bool cached : {true, false}) {
     CAPTURE(cached);
-    if (!cached) keyring->ForgetKeks(kek.identity.org, kek.identity.vault);
+    if (!cached) keyring->ForgetKeks(kek.identity.vault);
     for (const auto& forgery : forgeries) {
       CheckFails(keyring->OpenDek(forgery, sealed, kAad), ErrorKind::kIntegrity);
       CheckFails(keyring->GenerateDek(forgery, kAad), ErrorKind::kIntegrity);
@@ -150,9 +150,9 @@ TEST_CASE_FIXTURE(Fixture, "Forgetting a vault drops all versions of its KEK and
   const auto second = keyring->GenerateKek(identity).value();
   const auto other = NewKek();
   CHECK(keyring->Health().cached_keks == 3);
-  keyring->ForgetKeks(first.identity.org, first.identity.vault);
+  keyring->ForgetKeks(first.identity.vault);
   CHECK(keyring->Health().cached_keks == 1);
-  keyring->ForgetKeks(first.identity.org, other.identity.vault);
+  keyring->ForgetKeks(NewIdentity().vault);
   CHECK(keyring->Health().cached_keks == 1);
   CHECK(keyring->GenerateDek(second, kAad));
 }
@@ -380,7 +380,7 @@ TEST_CASE_FIXTURE(Batch, "Batches of several threads share keys, cache and sessi
           }
         }
         const auto& kek = keks[static_cast<size_t>(t + round) % keks.size()];
-        keyring->ForgetKeks(kek.identity.org, kek.identity.vault);
+        keyring->ForgetKeks(kek.identity.vault);
       }
     });
   }
@@ -430,7 +430,7 @@ TEST_CASE_FIXTURE(Fixture, "Eight threads share keys, cache and sessions without
         const size_t which = (t + i) % keks.size();
         const auto opened = keyring->OpenDek(keks[which], deks[which].sealed, kAad);
         if (!opened || !(opened.value().key == deks[which].dek.key)) ++wrong;
-        if (i % 10 == t) keyring->ForgetKeks(keks[which].identity.org, keks[which].identity.vault);
+        if (i % 10 == t) keyring->ForgetKeks(keks[which].identity.vault);
         if (i % 25 == t && !keyring->Sign(SigningKey::kToken, kAad)) ++wrong;
         auto forged = deks[which].sealed;
         forged.bytes[20] ^= 1;

@@ -365,7 +365,7 @@ TEST_CASE_FIXTURE(FaultFixture, "A token that is full makes room by dropping loa
   for (int i = 0; i < 7; ++i) REQUIRE(keyring->GenerateKek(NewIdentity()));
   const auto fresh = keyring->GenerateKek(NewIdentity()).value();
   CHECK(keyring->Health().cached_keks == 9);
-  keyring->ForgetKeks(fresh.identity.org, fresh.identity.vault);
+  keyring->ForgetKeks(fresh.identity.vault);
   faults.Set("C_UnwrapKey error CKR_DEVICE_MEMORY times 1");
   CHECK(keyring->GenerateDek(fresh, Aad()));
   CHECK(keyring->Health().cached_keks == 5);

@@ -74,8 +74,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(after.root_version == first + 1);
   CHECK(Works(before));
   CHECK(Works(after));
-  keyring->ForgetKeks(before.identity.org, before.identity.vault);
-  keyring->ForgetKeks(after.identity.org, after.identity.vault);
+  keyring->ForgetKeks(before.identity.vault);
+  keyring->ForgetKeks(after.identity.vault);
   CHECK(Works(before));
   CHECK(Works(after));
 
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(Fixture,
   DestroyBehindItsBack(config, first);
   CHECK(keyring->Health().state == State::kOk);
   REQUIRE(keyring->RefreshSigningKeys());
-  keyring->ForgetKeks(before.identity.org, before.identity.vault);
+  keyring->ForgetKeks(before.identity.vault);
   const auto lost = keyring->GenerateDek(before, AsBytes("row"));
   REQUIRE(!lost);
   CHECK(lost.error().kind == ErrorKind::kIntegrity);
@@ -119,7 +119,7 @@ TEST_CASE_FIXTURE(Fixture, "A KEK under a root that is not known is reason for o
   CHECK(newer.root_version == next);
 
   // What is known is not looked for.
-  for (const auto& kek : {known, newer}) keyring->ForgetKeks(kek.identity.org, kek.identity.vault);
+  for (const auto& kek : {known, newer}) keyring->ForgetKeks(kek.identity.vault);
   faults.Set("C_FindObjectsInit error CKR_DEVICE_MEMORY");
   CHECK(Works(known));
   CHECK(Works(newer));

@@ -93,7 +93,7 @@ TEST_CASE("A keyring switched off answers unavailable on every verb until switch
 TEST_CASE("Forgotten vaults are counted") {
   fakes::FakeKeyring keyring;
   CHECK(keyring.Forgotten(kVault) == 0);
-  keyring.ForgetKeks(kOrg, kVault);
+  keyring.ForgetKeks(kVault);
   CHECK(keyring.Forgotten(kVault) == 1);
   CHECK(keyring.Forgotten(kOtherVault) == 0);
 }
