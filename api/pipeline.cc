@@ -4,6 +4,7 @@
 #include <typeinfo>
 
 #include "api/http/problem.h"
+#include "base/request_scope.h"
 #include "base/secret_bytes.h"
 
 namespace claviger::api {
@@ -151,6 +152,7 @@ bool Pipeline::Shape(Job& job) {
 }
 
 void Pipeline::RunAdmission(Job& job) {
+  const RequestScope scope(job.request.id);
   const Route& route = *job.match.route;
   AuditDraft draft(job.request, route.action, route.operation_id);
   Principal principal;
@@ -171,6 +173,7 @@ void Pipeline::RunAdmission(Job& job) {
 }
 
 void Pipeline::Finish(Job& job, const Principal& principal, AuditDraft& draft, Permit permit) {
+  const RequestScope scope(job.request.id);
   const Route& route = *job.match.route;
   Context context{job.request, job.match.params, principal, draft, std::move(permit)};
   Deliver(job, draft, Settle(route, job.request, Call(route.handler, context), draft));
@@ -184,6 +187,7 @@ Result<Permit> Pipeline::Admit(const Job& job, Principal& principal, AuditDraft&
 }
 
 void Pipeline::Run(Job& job) {
+  const RequestScope scope(job.request.id);
   const Route& route = *job.match.route;
   AuditDraft draft(job.request, route.action, route.operation_id);
   http::Response response = Settle(route, job.request, Serve(job.match, job.request, draft), draft);
@@ -297,17 +301,13 @@ Status Pipeline::CheckAddress(const Route& route, const http::Request& request, 
 }
 
 http::Response Pipeline::Settle(const Route& route, const http::Request& request,
-                                Result<http::Response> answer, AuditDraft& draft) const {
+                                Result<http::Response> answer, AuditDraft& draft) {
   if (answer.has_value()) return std::move(answer).value();
   const Error& error = answer.error();
   draft.Explain(error.detail);
   http::Response response = Refuse(route.refusal, error);
   if (response.status >= 500) {
-    log_.Failure("request failed", error,
-                 {{"request_id", FormatUuid(request.id)},
-                  {"operation", route.operation_id},
-                  {"route", route.pattern},
-                  {"status", std::to_string(response.status)}});
+    failures_.Note(route, request, error, response.status);
   } else {
     log_.Debug("request refused", {{"request_id", FormatUuid(request.id)},
                                    {"operation", route.operation_id},

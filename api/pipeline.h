@@ -11,6 +11,7 @@
 
 #include "api/access/authenticator.h"
 #include "api/audit/audit_log.h"
+#include "api/failure_log.h"
 #include "api/http/server.h"
 #include "api/ip_rules/ip_gate.h"
 #include "api/limits/guess_budgets.h"
@@ -84,7 +85,7 @@ class Pipeline {
   // Turns an error into its problem body; logs it, here and nowhere else. The record gets what the caller
   // gets.
   http::Response Settle(const Route& route, const http::Request& request, Result<http::Response> answer,
-                        AuditDraft& draft) const;
+                        AuditDraft& draft);
 
   Router router_;
   Authenticator& authenticator_;
@@ -93,6 +94,7 @@ class Pipeline {
   WorkPool& workers_;
   WorkPool& hashers_;
   const Log& log_;
+  FailureLog failures_{log_};
   const Limiters limiters_;
   BatchPool<Job> batches_;  // refers to all others
 };

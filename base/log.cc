@@ -69,6 +69,9 @@ void Log::Info(std::string_view message, std::initializer_list<LogField> fields)
 void Log::Warn(std::string_view message, std::initializer_list<LogField> fields) const {
   Write(LogLevel::kWarn, message, nullptr, fields);
 }
+void Log::Warn(std::string_view message, const Error& error, std::initializer_list<LogField> fields) const {
+  Write(LogLevel::kWarn, message, &error, fields);
+}
 void Log::Failure(std::string_view message, std::initializer_list<LogField> fields) const {
   Write(LogLevel::kError, message, nullptr, fields);
 }

@@ -28,6 +28,7 @@ class Log {
   void Warn(std::string_view message, std::initializer_list<LogField> fields = {}) const;
   void Failure(std::string_view message, std::initializer_list<LogField> fields = {}) const;
   // An Error with its private cause, CK_RV and SQLSTATE.
+  void Warn(std::string_view message, const Error& error, std::initializer_list<LogField> fields = {}) const;
   void Failure(std::string_view message, const Error& error,
                std::initializer_list<LogField> fields = {}) const;
 

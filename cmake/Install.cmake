@@ -15,8 +15,9 @@ install(FILES packaging/completion/claviger.bash
 install(FILES packaging/completion/_claviger DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES packaging/completion/claviger.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
-install(FILES packaging/systemd/clavigerd.service DESTINATION lib/systemd/system)
+install(DIRECTORY packaging/systemd/ DESTINATION lib/systemd/system)
 install(FILES packaging/sysusers.d/claviger.conf DESTINATION lib/sysusers.d)
+install(FILES packaging/tmpfiles.d/claviger-keys.conf DESTINATION lib/tmpfiles.d)
 
 file(GLOB documents CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md ${CMAKE_SOURCE_DIR}/docs/openapi.yaml)
 install(FILES ${documents} packaging/clavigerd.conf packaging/postgresql/roles.sql

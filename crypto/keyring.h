@@ -67,7 +67,8 @@ struct SealedDek {
   Bytes bytes;
 };
 
-enum class SigningKey : uint8_t { kToken, kAudit };
+// kTls, P-256, is the key of the HTTPS certificate: a token may have none.
+enum class SigningKey : uint8_t { kToken, kAudit, kTls };
 enum class SignatureAlgorithm : uint8_t { kEdDsa, kEs256 };
 
 struct PublicKey {
@@ -113,7 +114,8 @@ class Keyring {
   virtual Result<NewDek> GenerateDek(const WrappedKek& kek, ByteView aad) = 0;
   virtual Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) = 0;
   // Many at once, in fewer visits to the HSM; one answer each, in their order. An empty one was tried once
-  // without success: the verb for one tries the remedies, or tells why there is none.
+  // without success, or left untried by a visit that became long: the verb for one tries it, with the
+  // remedies, or tells why there is none.
   struct DekToMake {
     const WrappedKek& kek;
     Bytes aad;
@@ -138,12 +140,14 @@ class Keyring {
   // Many at once, as above.
   virtual std::vector<std::optional<SealedDek>> ResealDeks(const std::vector<DekToReseal>& deks) = 0;
 
-  // Destroys the handle of every version of a vault's KEK: they were removed, or rotated.
+  // Has the handle of every version of a vault's KEK destroyed soon: removed, or rotated. Never waits.
   virtual void ForgetKeks(const VaultId& vault) = 0;
 
-  // Signs with the key that PublicKeys names first. The message is at most 64 KiB.
+  // Signs with the key that PublicKeys names first; not with the TLS key, since certificates name theirs. The
+  // message is at most 64 KiB.
   virtual Result<Signature> Sign(SigningKey which, ByteView message) = 0;
-  // Signs with that version of the role, whether others have settled or not. kNotFound if it cannot sign.
+  // Signs with that version of the role, whether others have settled or not. kNotFound if it cannot sign. The
+  // TLS key signs handshakes only (crypto/handshake_rules.h).
   virtual Result<Signature> SignAs(SigningKey which, std::string_view kid, ByteView message) = 0;
   // All published versions of that role: first the one that signs, then the others, newest first. Another one
   // signs only when it has been known here for a while, so that by then it is known everywhere.

@@ -16,6 +16,11 @@ inline bool IsSound(const PublicKey& key) { return LoadPublicKey(key.algorithm, 
 // (NIST SP 800-56B section 6.4.2).
 PKey LoadRsaPublicKey(ByteView modulus, ByteView exponent);
 
+// r || s as OpenSSL has it: in the DER form of RFC 3279 section 2.2.3. Empty if memory is short.
+Bytes DerOfRawSignature(ByteView raw);
+// And back; empty unless it is the signature of a P-256 key.
+Bytes RawOfDerSignature(ByteView der);
+
 // JWS `alg`: "EdDSA" or "ES256".
 const char* JwsName(SignatureAlgorithm algorithm);
 

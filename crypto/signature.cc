@@ -16,7 +16,8 @@ bool DigestVerify(EVP_PKEY* key, const char* digest, ByteView message, ByteView 
   return valid;
 }
 
-// OpenSSL wants the DER form of RFC 3279 section 2.2.3.
+}  // namespace
+
 Bytes DerOfRawSignature(ByteView raw) {
   const EcdsaSig signature(ECDSA_SIG_new());
   BigNumber r(BN_bin2bn(raw.data(), 32, nullptr));
@@ -30,7 +31,17 @@ Bytes DerOfRawSignature(ByteView raw) {
   return der;
 }
 
-}  // namespace
+Bytes RawOfDerSignature(ByteView der) {
+  const uint8_t* data = der.data();
+  const EcdsaSig signature(d2i_ECDSA_SIG(nullptr, &data, static_cast<long>(der.size())));
+  Bytes raw(kSignatureSize);
+  if (!signature || BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32) != 32 ||
+      BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32) != 32) {
+    ERR_clear_error();
+    return {};
+  }
+  return raw;
+}
 
 bool VerifyEdDsa(ByteView public_key, ByteView message, ByteView signature) {
   if (signature.size() != kSignatureSize) return false;

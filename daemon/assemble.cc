@@ -15,16 +15,22 @@
 #include "api/rotations/rotation_runner.h"
 #include "api/vaults/removed_keks.h"
 #include "crypto/common_passwords.h"
+#include "crypto/provider/keyring_keys.h"
+#include "crypto/provider/library.h"
+#include "crypto/provider/signing_keyring.h"
 #include "crypto/random.h"
 #include "daemon/config_values.h"
 #include "daemon/exports.h"
+#include "daemon/hsm_access.h"
 #include "daemon/installation.h"
 #include "daemon/nouns.h"
 #include "daemon/private_file.h"
 #include "daemon/protection.h"
+#include "daemon/sandbox/name_services.h"
+#include "daemon/sandbox/sandbox.h"
 #include "daemon/startup.h"
 #include "daemon/supervise.h"
-#include "hsm/pkcs11_keyring.h"
+#include "hsm/key_uri.h"
 #include "schema/migrate.h"
 
 namespace claviger::daemon {
@@ -96,34 +102,41 @@ void Announce(const Config& config, const api::http::Server& server, const Log& 
 
 }  // namespace
 
-Outcome<void> Serve(const Config& config, Signals& signals) {
+Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& signals) {
+  TRY(const auto starter, Stage(ExitCode::kConfig, MakeStarter(line, config)));  // before anything else
   const Log log(config.log_level);
   const SystemClock clock;
   const ServiceManager manager;
   Startup startup(signals, clock, log, config.startup_wait);
   TRYV(Stage(ExitCode::kProtection, LockMemory(config.memory_lock, log)));
+  const Sandbox sandbox(config.sandbox, PlanOfApi(config, starter ? starter->process() : 0), log);
+  TRYV(Stage(ExitCode::kProtection, sandbox.Enter()));
   TRY(auto refused_passwords, Stage(ExitCode::kConfig, ReadBlocklist(config)));
   const crypto::PasswordBlocklist blocklist(std::move(refused_passwords));
   const crypto::PasswordRules password_rules{config.password_strict, &blocklist};
 
   crypto::SystemRandom random;  // before the PKCS#11 module is loaded
-  TRY(auto keyring,
-      startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm::OpenKeyring(config.hsm, clock, random, log); }));
+  HsmAccess hsm(config, starter.get(), {clock, random, log});
+  TRYV(startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm.Open(); }));
+  api::MeteredKeyring keyring(hsm.keyring());
+  crypto::provider::KeyringKeys named_keys(keyring, hsm::ParseKeyUri);
+  TRY(const auto openssl, Stage(ExitCode::kInternal, crypto::provider::Library::Create(named_keys)));
+  crypto::provider::SigningKeyring signing_keyring(keyring, *openssl);
   crypto::TokenVerifier verifier(config.issuer, {});
-  api::InstallationKeys installation_keys(config.hsm.key_settling, *keyring, verifier, clock, log);
+  api::InstallationKeys installation_keys(config.hsm.key_settling, keyring, verifier, clock, log);
   TRYV(Stage(ExitCode::kHsm, installation_keys.Refresh()));
 
   schema::Pool pool(config.database, log);
   TRY(const auto system_keks, AwaitDatabase(startup, pool));
-  TRYV(Stage(ExitCode::kHsm, ProveKinship(*keyring, system_keks)));
+  TRYV(Stage(ExitCode::kHsm, ProveKinship(keyring, system_keks)));
   api::RollbackWatch watch(config.state_directory, clock, log);
   TRYV(BeginWatch(watch, pool));
 
   api::KeyUses key_uses(pool, clock, log);
-  api::Authenticator authenticator(pool, clock, verifier, *keyring, key_uses);
+  api::Authenticator authenticator(pool, clock, verifier, keyring, key_uses);
   api::IpGate ip_gate(pool, clock);
   api::PolicyBook policy_book(pool, clock);
-  api::RemovedKeks removed_keks(*keyring);
+  api::RemovedKeks removed_keks(keyring);
   api::ChangeFeed feed(config.database,
                        {&authenticator, &ip_gate, &policy_book, &installation_keys, &removed_keks}, clock,
                        log);
@@ -132,41 +145,58 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
       [&](const std::string& url) { return api::HttpsGet(url, {.ca_file = config.oidc_ca_file}); }, clock,
       log);
   api::AuditLog audit(pool, clock, random, log, config.audit_queue);
-  api::AuditLinker linker({pool, *keyring, watch, clock, log});
-  api::RotationRunner rotations(config.rotation, {pool, *keyring, audit, clock, random, log});
-  api::RootRunner root_runner({config.rotation.secrets_per_second, config.hsm.key_settling},
-                              {pool, *keyring, audit, clock, random, log});
-  api::CmekRunner cmek_runner({config.cmek_rotations, config.rotation.secrets_per_second},
-                              {pool, *keyring, audit, clock, random, log});
-  api::Mail mail({config.smtp.from, config.public_url}, {*keyring, pool, clock, random});
+  api::AuditLinker linker({pool, keyring, watch, clock, log});
+  api::RotationRunner rotations(config.rotation, {pool, keyring, audit, clock, random, log});
+  api::RootRunner root_runner({config.rotation.pace, config.hsm.key_settling},
+                              {pool, keyring, audit, clock, random, log});
+  api::CmekRunner cmek_runner({config.cmek_rotations, config.rotation.pace},
+                              {pool, keyring, audit, clock, random, log});
+  api::Mail mail({config.smtp.from, config.public_url}, {keyring, pool, clock, random});
   TRY(const auto smtp, Stage(ExitCode::kConfig, OpenSmtp(config)));
   std::unique_ptr<api::MailSender> mail_sender;
   std::unique_ptr<api::Enroller> enroller;
   if (smtp) {
     mail_sender = std::make_unique<api::MailSender>(
         api::MailSenderConfig{2 * config.smtp.timeout + kMailMargin, config.mail_retry},
-        api::MailSender::Parts{pool, *keyring, *smtp, clock, random, log});
+        api::MailSender::Parts{pool, keyring, *smtp, clock, random, log});
     enroller = std::make_unique<api::Enroller>(
-        api::Enroller::Parts{pool, *keyring, mail, audit, clock, random, log, api::Tier(config.tier)});
+        api::Enroller::Parts{pool, keyring, mail, audit, clock, random, log, api::Tier(config.tier)});
   }
   TRY(const auto exports, Stage(ExitCode::kConfig, Exports::Create(config, {pool, clock, random, log})));
   api::RefusalDigest refusals(clock);
   api::TrafficShaper shaper(config.traffic, clock, random, refusals);
-  TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(*keyring)));
+  TRY(auto guess_key, Stage(ExitCode::kHsm, api::GuessKey(keyring)));
   api::GuessBudgets guesses(config.guesses, std::move(guess_key), {pool, clock, log, refusals});
-  api::Readiness readiness(config.database, *keyring, audit, watch, clock, log);
-  TRY(const auto nouns,
-      Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, *keyring, keyring->tokens(), password_rules, pool,
-                           authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
-                           guesses, readiness, installation_keys, [&exports] { return exports->Lags(); }})));
+  api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
+  TRY(const auto nouns, Stage(ExitCode::kInternal, Nouns::Create({config,
+                                                                  clock,
+                                                                  random,
+                                                                  signing_keyring,
+                                                                  hsm.customer_tokens(),
+                                                                  password_rules,
+                                                                  pool,
+                                                                  authenticator,
+                                                                  ip_gate,
+                                                                  policy_book,
+                                                                  provider_keys,
+                                                                  cmek_runner,
+                                                                  audit,
+                                                                  mail,
+                                                                  guesses,
+                                                                  readiness,
+                                                                  installation_keys,
+                                                                  [&exports] { return exports->Lags(); },
+                                                                  keyring,
+                                                                  [&hsm] { return hsm.KeyProcesses(); }})));
   api::WorkPool workers(config.workers, config.worker_queue);
   api::WorkPool hashers(config.hashers, config.hasher_queue, /*background=*/true);
   api::Pipeline pipeline(api::Router(nouns->Routes()), authenticator, ip_gate, audit, workers, hashers, log,
                          {.threads = config.batchers, .queue = config.worker_queue}, {&shaper, &guesses});
+  api::http::ServerConfig http = config.http;
+  http.tls.named_keys = openssl.get();
   TRY(const auto server,
       Stage(ExitCode::kListen, api::http::Server::Create(
-                                   config.http,
+                                   std::move(http),
                                    [&](api::http::Request request, api::http::Responder responder) {
                                      pipeline.Handle(std::move(request), std::move(responder));
                                    },
@@ -175,6 +205,8 @@ Outcome<void> Serve(const Config& config, Signals& signals) {
                                    },
                                    log, random)));
 
+  LoadNameServices();
+  TRYV(Stage(ExitCode::kProtection, sandbox.Shut()));
   installation_keys.Start();
   feed.Start();
   key_uses.Start();

@@ -21,7 +21,12 @@ Outcome<CommandLine> ParseCommandLine(int argc, char** argv) {
   po::options_description options;
   options.add_options()("config", po::value(&line.config_file));
   options.add_options()("output", po::value(&line.output)->default_value("text"));
+  options.add_options()("manifest", po::value(&line.manifest));
   options.add_options()("help,h", po::bool_switch(&line.help));
+  options.add_options()("dns", po::value(&line.dns));
+  options.add_options()("ip", po::value(&line.ip));
+  options.add_options()("new-key", po::bool_switch(&line.new_key));
+  options.add_options()("account", po::value(&line.account));
   options.add_options()("allow-root", po::bool_switch(&line.allow_root));
   try {
     const std::vector<std::string> words(argv + std::min(first_option, argc), argv + argc);

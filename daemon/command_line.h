@@ -12,9 +12,15 @@ struct CommandLine {
   std::string command;      // "run"; empty with --help alone
   std::string config_file;  // --config
   std::string output;       // --output: "text" or "json"
+  std::string manifest;     // --manifest
   bool help = false;
   bool allow_root = false;
+  std::vector<std::string> dns;  // --dns, --ip, --new-key: of `tls request`
+  std::vector<std::string> ip;
+  bool new_key = false;
+  std::string account;                    // --account
   std::vector<std::string> config_flags;  // everything else: configuration keys
+  bool HasTlsWords() const { return !dns.empty() || !ip.empty() || new_key; }
 };
 
 // kUsage for a malformed line. Whether the command exists and the keys are known is decided later.

@@ -60,6 +60,7 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const SystemClock clock;
   crypto::SystemRandom random;
   OfflineKeyring keyring;
+  const api::MeteredKeyring meter(keyring);
   OfflineTokens customer_tokens;
   schema::Pool pool(config.database, log);
   const crypto::PasswordRules password_rules;
@@ -79,9 +80,10 @@ Outcome<void> Routes(const CommandLine& line, const Config& config) {
   const api::Readiness readiness(config.database, keyring, audit, watch, clock, log);
   TRY(const auto nouns,
       Stage(ExitCode::kInternal,
-            Nouns::Create({config, clock, random, keyring, customer_tokens, password_rules, pool,
-                           authenticator, ip_gate, policy_book, provider_keys, cmek_runner, audit, mail,
-                           guesses, readiness, installation_keys, nullptr})));
+            Nouns::Create({config, clock,         random,  keyring,     customer_tokens,   password_rules,
+                           pool,   authenticator, ip_gate, policy_book, provider_keys,     cmek_runner,
+                           audit,  mail,          guesses, readiness,   installation_keys, nullptr,
+                           meter,  nullptr})));
   const auto routes = nouns->Routes();
   line.output == "json" ? PrintJson(routes) : PrintText(routes);
   return boost::outcome_v2::success();

@@ -9,6 +9,10 @@ namespace claviger::daemon {
 
 // Serves until SIGTERM or SIGINT.
 Outcome<void> Run(const CommandLine& line, const Config& config);
+// Holds the keys for a daemon, by which it is started, until that ends.
+Outcome<void> KeepKeys(const CommandLine& line, const Config& config);
+// Holds the ledger, and starts a key process for each that connects, until SIGTERM or SIGINT.
+Outcome<void> KeepKeyProcesses(const CommandLine& line, const Config& config);
 // Makes what is missing: the token's keys, and the installation record if the schema is there. Safe to
 // repeat.
 Outcome<void> Init(const CommandLine& line, const Config& config);
@@ -31,6 +35,14 @@ Outcome<void> PauseRootRotation(const CommandLine& line, const Config& config);
 Outcome<void> ShowRootRotation(const CommandLine& line, const Config& config);
 // Destroys root keys that nothing lies under any more.
 Outcome<void> DestroyOldRoots(const CommandLine& line, const Config& config);
+// Prints a certificate request for the TLS key; makes a new key for it if that is asked for.
+Outcome<void> RequestCertificate(const CommandLine& line, const Config& config);
+// Destroys the TLS keys that are older than that of the certificate.
+Outcome<void> DestroyOldTlsKeys(const CommandLine& line, const Config& config);
+// Says whether everything that the database holds opens with this token. Changes nothing.
+Outcome<void> Verify(const CommandLine& line, const Config& config);
+// Prints by what the token's keys are known again (daemon/manifest.h).
+Outcome<void> ShowManifest(const CommandLine& line, const Config& config);
 // Prints the effective configuration.
 Outcome<void> CheckConfig(const CommandLine& line, const Config& config);
 // Prints the route table.

@@ -247,6 +247,17 @@ void FillFromSystemd(Config& config, char** environment) {
   if (config.state_directory.empty()) config.state_directory = FromSystemd(environment, "STATE_DIRECTORY=");
 }
 
+Status CheckKeyProcess(const Config& config) {
+  const std::string& socket = config.key_process_socket;
+  if (!socket.empty() && !socket.starts_with('/'))
+    return Invalid("hsm.key_process_socket must be an absolute path");
+  if (socket.empty() && !config.key_process_peer.empty())
+    return Invalid("hsm.key_process_peer needs hsm.key_process_socket");
+  if (!socket.empty() && config.key_processes == 0)
+    return Invalid("hsm.key_process_socket and hsm.key_processes = 0 exclude each other");
+  return Ok();
+}
+
 void FillListeners(Config& config) {
   config.http.listeners.clear();
   for (const auto& address : config.listen) config.http.listeners.push_back({address, true});
@@ -270,6 +281,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckConninfo("database.conninfo", config.database.conninfo));
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckCustomerTokens(config.hsm));
+  TRYV(CheckKeyProcess(config));
   TRYV(CheckListeners(config));
   TRYV(CheckPublicUrl(config.public_url));
   TRYV(CheckMail(config));

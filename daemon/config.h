@@ -26,6 +26,8 @@ namespace claviger::daemon {
 
 enum class Signup : uint8_t { kClosed, kDirect, kMail };
 enum class MemoryLock : uint8_t { kOff, kAuto, kRequired };
+enum class SandboxMode : uint8_t { kOff, kLog, kEnforce };
+enum class ModuleSockets : uint8_t { kNone, kLocal, kNetwork };
 
 struct Config {
   // Developer mode: direct signup unless said otherwise, and a loud line in the log. Default: false.
@@ -34,6 +36,11 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   // Keep the daemon's pages out of swap: off, auto (when the limits allow it), required. Default: auto.
   MemoryLock memory_lock = MemoryLock::kAuto;
+  // What a process does that its sandbox forbids: kills it (enforce), is written to the kernel's audit log
+  // (log), or nothing is forbidden (off). Default: enforce.
+  SandboxMode sandbox = SandboxMode::kEnforce;
+  // Further files and directories that the process that serves HTTP may read. Default: none.
+  std::vector<std::string> read_paths;
   // How long a start waits for a database or an HSM that is away. Default: 30 s.
   std::chrono::milliseconds startup_wait{30000};
   // Where the daemon keeps what the database must not take back. Default: none, or systemd's
@@ -51,6 +58,8 @@ struct Config {
   std::string public_url;
   // Limits of the HTTP server; its own listeners and TLS files are filled from the keys here.
   api::http::ServerConfig http;
+  // Clients that may read /v1/metrics. Default: none.
+  api::http::AddressList metrics_readers;
 
   // The runtime role's connections. pool_size default: 20.
   schema::PgConfig database{.conninfo = {}, .pool_size = 20};
@@ -58,6 +67,18 @@ struct Config {
   std::string owner_conninfo;
 
   hsm::HsmConfig hsm;
+  // Processes that hold the keys; 0: this one does, for tests. Default: 1.
+  uint32_t key_processes = 1;
+  // Where the key processes of a service of their own are reached, by the daemon and by that service; and the
+  // account at the other end. Default: none, the daemon starts them; its own account.
+  std::string key_process_socket;
+  std::string key_process_peer;
+  // Sockets that the module may make. Default: off, none.
+  ModuleSockets module_sockets = ModuleSockets::kNone;
+  // What the module may read, and what it may write as well: files, and directories with all below them.
+  // Default: none.
+  std::vector<std::string> module_read_paths;
+  std::vector<std::string> module_write_paths;
 
   // `iss` and `aud` of access tokens. Default: claviger.
   std::string issuer = "claviger";
@@ -110,7 +131,7 @@ struct Config {
   api::TierConfig tier;
 
   // Rotation of keys by this node: at most 1000 data keys per second, and none begins by itself.
-  api::RotationConfig rotation{.secrets_per_second = 1000, .vault_days = 0};
+  api::RotationConfig rotation{.pace = {1000}, .vault_days = 0};
 
   // Values in the form of a blob only where clients are to seal them. Default: true.
   bool check_cmek_form = true;

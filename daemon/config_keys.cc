@@ -1,5 +1,7 @@
 #include "daemon/config_keys.h"
 
+#include <algorithm>
+
 #include "daemon/config_values.h"
 
 namespace claviger::daemon {
@@ -65,15 +67,31 @@ ConfigKey List(std::string_view name, std::string_view about, Access access) {
   return key;
 }
 
-ConfigKey TrustedProxies(std::string_view name, std::string_view about) {
+// Where Landlock is to let a process through: the root would let it through everywhere.
+template <class Access>
+ConfigKey Paths(std::string_view name, std::string_view about, Access access) {
+  ConfigKey key = List(name, about, access);
+  key.read = [access](Config& config, const Texts& texts) {
+    const bool absolute = std::all_of(texts.begin(), texts.end(), [](const std::string& text) {
+      return text.size() > 1 && text.starts_with('/');
+    });
+    if (absolute) access(config) = texts;
+    return absolute;
+  };
+  key.rule = "an absolute path, and not /";
+  return key;
+}
+
+template <class Access>
+ConfigKey Addresses(std::string_view name, std::string_view about, Access access) {
   ConfigKey key{.name = name, .about = about, .repeatable = true};
-  key.read = [](Config& config, const Texts& texts) {
-    auto proxies = api::http::TrustedProxies::Parse(texts);
-    if (!proxies) return false;
-    config.http.trusted_proxies = *std::move(proxies);
+  key.read = [access](Config& config, const Texts& texts) {
+    auto list = api::http::AddressList::Parse(texts);
+    if (!list) return false;
+    access(config) = *std::move(list);
     return true;
   };
-  key.show = [](const Config& config) { return config.http.trusted_proxies.words(); };
+  key.show = [access](const Config& config) { return access(config).words(); };
   key.rule = "\"unix\", an IP address, or a network such as 10.0.0.0/8 without host bits and not /0";
   return key;
 }
@@ -110,6 +128,9 @@ std::vector<ConfigKey> ProcessKeys() {
       Value("dev", "developer mode: direct signup, loud in the log", FIELD(dev)),
       Value("log.level", "least level that is logged", FIELD(log_level)),
       Value("process.memory_lock", "keep pages out of swap", FIELD(memory_lock)),
+      Value("process.sandbox", "what becomes of a process that does what it never should", FIELD(sandbox)),
+      Paths("process.read_path", "what else the daemon may read, a file or directory (repeatable)",
+            FIELD(read_paths)),
       Value("process.state_directory", "directory of the daemon's own for the newest checkpoint seen",
             FIELD(state_directory)),
       Wait("process.startup_wait", "how long a start waits for database and HSM", FIELD(startup_wait)),
@@ -122,10 +143,12 @@ std::vector<ConfigKey> HttpKeys() {
       List("http.listen", "address served over TLS (repeatable)", FIELD(listen)),
       List("http.listen_plain", "Unix, inherited or loopback address without TLS (repeatable)",
            FIELD(listen_plain)),
-      TrustedProxies("http.trusted_proxies", "proxies whose X-Forwarded-For is believed (repeatable)"),
+      Addresses("http.trusted_proxies", "proxies whose X-Forwarded-For is believed (repeatable)",
+                FIELD(http.trusted_proxies)),
+      Addresses("metrics.readers", "clients that may read /v1/metrics (repeatable)", FIELD(metrics_readers)),
       Value("http.public_url", "where people reach this installation, an https origin", FIELD(public_url)),
       Value("http.certificate", "certificate chain, PEM file", FIELD(http.tls.certificate_chain_pem)),
-      Value("http.private_key", "its private key, PEM file", FIELD(http.tls.private_key_pem)),
+      Value("http.private_key", "its private key: a PEM file, or a PKCS#11 URI", FIELD(http.tls.private_key)),
       Number("http.io_threads", "threads that read and write", 1, 64, FIELD(http.io_threads)),
       Number("http.max_connections", "open connections", 1, 100000, FIELD(http.max_connections)),
       Number("http.max_connections_per_address", "open connections of one address", 1, 100000,
@@ -167,6 +190,15 @@ std::vector<ConfigKey> HsmKeys() {
       Value("hsm.pin_file", "file that holds the PIN", FIELD(hsm.pin_file)),
       CustomerTokens("hsm.customer_token",
                      "organisation, label and PIN file of a token of its own (repeatable)"),
+      Number("hsm.key_processes", "processes that hold the keys; 0: the daemon does it itself, for tests", 0,
+             16, FIELD(key_processes)),
+      Value("hsm.key_process_socket", "socket of `clavigerd keep-keys`, which then starts key processes",
+            FIELD(key_process_socket)),
+      Value("hsm.key_process_peer", "account at the other end of that socket", FIELD(key_process_peer)),
+      Value("hsm.sockets", "sockets that the module may make", FIELD(module_sockets)),
+      Paths("hsm.read_path", "what the module may read, a file or directory (repeatable)",
+            FIELD(module_read_paths)),
+      Paths("hsm.write_path", "what it may write as well (repeatable)", FIELD(module_write_paths)),
       Number("hsm.max_sessions", "sessions for operations", 2, 1024, FIELD(hsm.max_sessions)),
       Number("hsm.max_cached_keks", "vault keys held unwrapped inside the HSM", 1, 1000000,
              FIELD(hsm.max_cached_keks)),
@@ -242,7 +274,7 @@ std::vector<ConfigKey> AuditKeys() {
 std::vector<ConfigKey> RotationKeys() {
   return {
       Number("rotation.secrets_per_second", "data keys that this node moves to a new key; 0: no limit", 0,
-             1000000, FIELD(rotation.secrets_per_second)),
+             1000000, FIELD(rotation.pace.per_second)),
       Number("rotation.vault_days", "age at which a vault's key is rotated by itself; 0: never", 0, 36500,
              FIELD(rotation.vault_days)),
       Wait("rotation.key_settling",

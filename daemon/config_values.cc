@@ -18,6 +18,10 @@ constexpr std::array kLogLevels{Word{"debug", LogLevel::kDebug}, Word{"info", Lo
                                 Word{"warn", LogLevel::kWarn}, Word{"error", LogLevel::kError}};
 constexpr std::array kMemoryLocks{Word{"off", MemoryLock::kOff}, Word{"auto", MemoryLock::kAuto},
                                   Word{"required", MemoryLock::kRequired}};
+constexpr std::array kSandboxModes{Word{"off", SandboxMode::kOff}, Word{"log", SandboxMode::kLog},
+                                   Word{"enforce", SandboxMode::kEnforce}};
+constexpr std::array kModuleSockets{Word{"off", ModuleSockets::kNone}, Word{"local", ModuleSockets::kLocal},
+                                    Word{"network", ModuleSockets::kNetwork}};
 constexpr std::array kSignups{Word{"closed", Signup::kClosed}, Word{"direct", Signup::kDirect},
                               Word{"mail", Signup::kMail}};
 constexpr std::array kMailSecurities{Word{"starttls", api::MailSecurity::kStartTls},
@@ -74,6 +78,8 @@ bool ReadValue(std::string_view text, std::string& out) {
 bool ReadValue(std::string_view text, bool& out) { return ReadWord(text, kBools, out); }
 bool ReadValue(std::string_view text, LogLevel& out) { return ReadWord(text, kLogLevels, out); }
 bool ReadValue(std::string_view text, MemoryLock& out) { return ReadWord(text, kMemoryLocks, out); }
+bool ReadValue(std::string_view text, SandboxMode& out) { return ReadWord(text, kSandboxModes, out); }
+bool ReadValue(std::string_view text, ModuleSockets& out) { return ReadWord(text, kModuleSockets, out); }
 bool ReadValue(std::string_view text, Signup& out) { return ReadWord(text, kSignups, out); }
 bool ReadValue(std::string_view text, api::MailSecurity& out) { return ReadWord(text, kMailSecurities, out); }
 bool ReadValue(std::string_view text, hsm::GcmIv& out) { return ReadWord(text, kGcmIvs, out); }
@@ -100,6 +106,8 @@ std::string ShowValue(const std::string& value) { return value; }
 std::string ShowValue(bool value) { return ShowWord(value, kBools); }
 std::string ShowValue(LogLevel value) { return ShowWord(value, kLogLevels); }
 std::string ShowValue(MemoryLock value) { return ShowWord(value, kMemoryLocks); }
+std::string ShowValue(SandboxMode value) { return ShowWord(value, kSandboxModes); }
+std::string ShowValue(ModuleSockets value) { return ShowWord(value, kModuleSockets); }
 std::string ShowValue(Signup value) { return ShowWord(value, kSignups); }
 std::string ShowValue(api::MailSecurity value) { return ShowWord(value, kMailSecurities); }
 std::string ShowValue(hsm::GcmIv value) { return ShowWord(value, kGcmIvs); }

@@ -20,6 +20,8 @@ bool ReadValue(std::string_view text, bool& out);
 bool ReadValue(std::string_view text, std::string& out);
 bool ReadValue(std::string_view text, LogLevel& out);
 bool ReadValue(std::string_view text, MemoryLock& out);
+bool ReadValue(std::string_view text, SandboxMode& out);
+bool ReadValue(std::string_view text, ModuleSockets& out);
 bool ReadValue(std::string_view text, Signup& out);
 bool ReadValue(std::string_view text, api::MailSecurity& out);
 bool ReadValue(std::string_view text, hsm::GcmIv& out);
@@ -32,6 +34,8 @@ std::string ShowValue(bool value);
 std::string ShowValue(const std::string& value);
 std::string ShowValue(LogLevel value);
 std::string ShowValue(MemoryLock value);
+std::string ShowValue(SandboxMode value);
+std::string ShowValue(ModuleSockets value);
 std::string ShowValue(Signup value);
 std::string ShowValue(api::MailSecurity value);
 std::string ShowValue(hsm::GcmIv value);
@@ -42,6 +46,8 @@ inline const char* RuleOf(bool) { return "true or false"; }
 inline const char* RuleOf(const std::string&) { return "text"; }
 inline const char* RuleOf(LogLevel) { return "debug, info, warn or error"; }
 inline const char* RuleOf(MemoryLock) { return "off, auto or required"; }
+inline const char* RuleOf(SandboxMode) { return "enforce, log or off"; }
+inline const char* RuleOf(ModuleSockets) { return "off, local or network"; }
 inline const char* RuleOf(Signup) { return "closed, direct or mail"; }
 inline const char* RuleOf(api::MailSecurity) { return "starttls, tls or none"; }
 inline const char* RuleOf(hsm::GcmIv) { return "caller or hsm"; }

@@ -16,9 +16,10 @@ enum class ExitCode : int {
   kSchema = 5,       // database schema missing, older or newer; installation record missing
   kDatabase = 6,     // database cannot be reached
   kListen = 7,       // address in use, TLS files unusable
-  kProtection = 8,   // running as root, memory cannot be locked
+  kProtection = 8,   // running as root, memory cannot be locked, no sandbox
   kSetBack = 9,      // the database is older than what this node has seen of it
   kIncomplete = 10,  // a rotation waits for what somebody must do first
+  kUnverified = 11,  // something in the database does not open, or a key is not the one it should be
 };
 
 // Why a command will not go on. The error's detail is the one line for people; its cause goes beside it,

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 
+#include "daemon/account.h"
 #include "daemon/commands.h"
 #include "daemon/protection.h"
 #include "daemon/version.h"
@@ -23,8 +24,14 @@ struct Command {
   Outcome<void> (*run)(const CommandLine&, const Config&);
 };
 
+constexpr std::string_view kTlsRequest = "tls request";
+constexpr std::string_view kVerify = "verify";
+
 constexpr std::array kCommands{
     Command{"run", "serve until SIGTERM", true, true, Run},
+    Command{"key-process", "hold the keys; started by `run`, not by hand", true, true, KeepKeys},
+    Command{"keep-keys", "start key processes for a daemon that connects, as a service of its own", true,
+            true, KeepKeyProcesses},
     Command{"init", "make the token's keys that are missing", true, true, Init},
     Command{"migrate", "bring the database schema up to date, under the owner role", true, false, Migrate},
     Command{"accept-database", "go on with a database that was set back, after a restore", true, true,
@@ -41,6 +48,13 @@ constexpr std::array kCommands{
             ShowRootRotation},
     Command{"rotate root-key destroy-old", "destroy root keys that nothing lies under any more", true, true,
             DestroyOldRoots},
+    Command{kTlsRequest, "print a certificate request for the TLS key on the token", true, true,
+            RequestCertificate},
+    Command{"tls destroy-old", "destroy TLS keys older than that of the certificate", true, true,
+            DestroyOldTlsKeys},
+    Command{kVerify, "open a data key under each key of the database; changes nothing", true, true, Verify},
+    Command{"manifest", "print check values of the token's keys, to be kept beside a backup", true, true,
+            ShowManifest},
     Command{"check-config", "print the effective configuration, secrets masked", true, false, CheckConfig},
     Command{"routes", "print the route table (--output json for programs)", false, false, Routes},
 };
@@ -51,7 +65,8 @@ void PrintUsage() {
   fmt::print("  {:<27} {}\n\n", "version", "print the version");
   fmt::print(
       "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
-      "7 listener or TLS, 8 process protection, 9 database set back, 10 rotation incomplete. See "
+      "7 listener or TLS, 8 process protection, 9 database set back, 10 rotation incomplete,\n11 not "
+      "verified. See "
       "clavigerd(8);\n"
       "`clavigerd COMMAND --help` says more.\n");
 }
@@ -61,18 +76,39 @@ void PrintHelp(const Command& command) {
              command.wants_file ? "--config FILE " : "", command.about);
   fmt::print("  --config FILE       configuration file; only its owner may be able to read it\n");
   if (command.name == "routes") fmt::print("  --output text|json  form of the answer [text]\n");
+  if (command.name == kTlsRequest) {
+    fmt::print("  --dns NAME          a host name for the certificate; may be repeated\n");
+    fmt::print("  --ip ADDRESS        an IP address for the certificate; may be repeated\n");
+    fmt::print(
+        "  --new-key           make a new key for it; the old one goes on signing for its certificate\n");
+  }
+  fmt::print("  --account NAME      become this account first, when started as the superuser\n");
+  if (command.name == kVerify)
+    fmt::print("  --manifest FILE     keys that must be there, as `clavigerd manifest` printed them\n");
   if (command.refuses_root) fmt::print("  --allow-root        run as the superuser all the same\n");
   fmt::print("\nconfiguration keys [defaults]; also as CLAVIGER_SECTION_KEY in the environment:\n{}",
              ExplainKeys());
 }
 
 Outcome<void> Execute(const Command& command, const CommandLine& line) {
+  if (line.HasTlsWords() && command.name != kTlsRequest) {
+    return Refusal{ExitCode::kUsage, Invalid("--dns, --ip and --new-key go with `tls request` only")};
+  }
+  if (!line.manifest.empty() && command.name != kVerify) {
+    return Refusal{ExitCode::kUsage, Invalid("--manifest goes with `verify` only")};
+  }
   if (command.wants_file && line.config_file.empty()) {
     return Refusal{ExitCode::kUsage, Invalid(fmt::format("{} needs --config FILE", command.name))};
   }
+  if (!line.account.empty()) {
+    TRY(const Account account, Stage(ExitCode::kUsage, Account::Named(line.account)));
+    TRYV(Stage(ExitCode::kProtection, Become(account)));
+    ProtectProcess();  // the kernel takes the change of an account for a change of mind
+  }
   if (command.refuses_root && IsRoot() && !line.allow_root) {
-    return Refusal{ExitCode::kProtection,
-                   Forbidden("running as root: use an account of its own, or --allow-root")};
+    return Refusal{
+        ExitCode::kProtection,
+        Forbidden("running as root: name an account of its own by --account, or give --allow-root")};
   }
   TRY(const Config config,
       Stage(ExitCode::kConfig, LoadConfig({line.config_flags, line.config_file, environ})));

@@ -54,6 +54,7 @@ Nouns::Nouns(const NounParts& parts)
       clock_(parts.clock),
       installation_keys_(parts.installation_keys),
       health_(parts.keyring, parts.readiness, parts.export_lags, kVersion),
+      metrics_(parts.config.metrics_readers, {parts.meter, parts.key_processes, health_}),
       tokens_(parts.config.issuer, parts.keyring, parts.clock, parts.random),
       mfa_({parts.pool, parts.keyring, parts.audit, tokens_, parts.guesses, parts.clock, parts.random}),
       api_keys_({parts.pool, parts.keyring, parts.authenticator, tokens_, parts.mail, parts.audit,
@@ -95,6 +96,7 @@ Nouns::Nouns(const NounParts& parts)
 Rows Nouns::Routes() {
   Rows all;
   Add(all, api::HealthRoutes(health_));
+  Add(all, api::MetricsRoutes(metrics_));
   Add(all, api::OpenapiRoutes());
   Add(all, api::AuthRoutes(*auth_, installation_keys_));
   Add(all, api::SignupRoutes(signups_));

@@ -19,6 +19,7 @@
 #include "api/ip_rules/ip_rules.h"
 #include "api/limits/guess_budgets.h"
 #include "api/mail/mail.h"
+#include "api/metrics/metrics.h"
 #include "api/mfa/mfa.h"
 #include "api/oidc/oidc.h"
 #include "api/org/org.h"
@@ -56,6 +57,8 @@ struct NounParts {
   const api::Readiness& readiness;
   const api::InstallationKeys& installation_keys;
   api::Health::ExportLags export_lags;
+  const api::MeteredKeyring& meter;
+  std::function<std::vector<api::KeyProcessReport>()> key_processes;
 };
 
 class Nouns {
@@ -74,6 +77,7 @@ class Nouns {
   const Clock& clock_;
   const api::InstallationKeys& installation_keys_;
   api::Health health_;
+  const api::Metrics metrics_;
   const api::TokenIssuer tokens_;
   api::Mfa mfa_;
   std::unique_ptr<api::Auth> auth_;

@@ -38,6 +38,9 @@ void ProtectProcess() {
   ::umask(077);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
+  const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+  ::setrlimit(RLIMIT_MEMLOCK,
+              &unlimited);          // succeeds for who may, and then for an account dropped to as well
 #if !defined(__SANITIZE_ADDRESS__)  // the leak check at exit traces its own process
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif

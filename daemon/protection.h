@@ -10,8 +10,8 @@ namespace claviger::daemon {
 // must belong to its own account.
 bool IsRoot();
 
-// No core dumps, no ptrace by other processes of the account, files for the owner only, SIGPIPE ignored. Call
-// before any thread starts.
+// No core dumps, no ptrace by other processes of the account, files for the owner only, SIGPIPE ignored; who
+// may raise the limit of locked memory does. Call before any thread starts.
 void ProtectProcess();
 
 // Locks memory as configured. kForbidden if it is required and cannot be.

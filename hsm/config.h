@@ -9,6 +9,8 @@
 
 namespace claviger::hsm {
 
+class LoginGuard;
+
 enum class GcmIv : uint8_t { kCaller, kHsm };
 
 // A token of an organisation's own, seen by the same module.
@@ -35,7 +37,8 @@ struct HsmConfig {
   // False only for modules that cannot store CKA_UNWRAP_TEMPLATE, CKA_ALLOWED_MECHANISMS and CKA_COPYABLE
   // with a token key: whoever has the PIN of such a token can unwrap vault keys readably. Used at init.
   bool full_templates = true;
-  bool es256 = false;  // ES256 instead of EdDSA signing keys, for modules without CKM_EDDSA
+  bool es256 = false;                 // ES256 instead of EdDSA signing keys, for modules without CKM_EDDSA
+  LoginGuard* login_guard = nullptr;  // told of each login; null: nobody is
 };
 
 }  // namespace claviger::hsm

@@ -32,7 +32,7 @@ Connection::Connection(const std::shared_ptr<Module>& module, const HsmConfig& c
       signing_(std::make_shared<const SigningKeys>(std::move(keys.signing))) {}
 
 Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Module>& module,
-                                                      const HsmConfig& config) {
+                                                      const HsmConfig& config, Kinship& kinship) {
   module->Finalize();
   TRYV(module->Initialize());
   TRY(auto token, FindToken(module, config, Want::kOurKeys));
@@ -45,6 +45,8 @@ Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Modu
       new Connection(module, config, std::move(token), std::move(anchor), std::move(owner), std::move(keys)));
   TRY(auto lease, connection->pool_.Acquire());
   TRYV(connection->RenewSelfTest(*lease));
+  TRYV(kinship.Prove(*lease, *connection->owner_, connection->roots_, connection->lookup_,
+                     *connection->self_test()));
   return connection;
 }
 

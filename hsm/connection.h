@@ -15,6 +15,7 @@
 #include "hsm/gcm.h"
 #include "hsm/kek_cache.h"
 #include "hsm/key_set.h"
+#include "hsm/kinship.h"
 #include "hsm/owner_session.h"
 #include "hsm/self_test.h"
 #include "hsm/session_pool.h"
@@ -27,7 +28,7 @@ class Connection {
   // Starts the module afresh, finds the token, logs in once, finds the keys and exercises the root. Must run
   // alone in the module.
   static Outcome<std::shared_ptr<Connection>> Open(const std::shared_ptr<Module>& module,
-                                                   const HsmConfig& config);
+                                                   const HsmConfig& config, Kinship& kinship);
 
   // The verbs of crypto::Keyring. Randomness comes from the caller's side.
   Outcome<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity& identity, const Iv& iv);

@@ -177,6 +177,7 @@ Outcome<CustomerToken::LoginPtr> CustomerToken::LogIn() {
   TRY(auto anchor, Session::Open(module_, token->slot, Access::kReadOnly));
   HsmConfig login;
   login.pin_file = config_.pin_file;
+  login.login_guard = guard_;
   TRYV(hsm::Login(anchor, *token, login));
   return std::make_shared<Login>(module_, config_.org, token->slot, std::move(anchor), gcm_iv_);
 }

@@ -26,8 +26,9 @@ Failure CustomerRefuses(const char* reason);
 
 class CustomerToken {
  public:
-  CustomerToken(CustomerTokenConfig config, std::shared_ptr<Module> module, GcmIv gcm_iv)
-      : config_(std::move(config)), module_(std::move(module)), gcm_iv_(gcm_iv) {}
+  // The guard may be null.
+  CustomerToken(CustomerTokenConfig config, std::shared_ptr<Module> module, GcmIv gcm_iv, LoginGuard* guard)
+      : config_(std::move(config)), module_(std::move(module)), gcm_iv_(gcm_iv), guard_(guard) {}
 
   const CustomerTokenConfig& config() const { return config_; }
 
@@ -56,6 +57,7 @@ class CustomerToken {
   const CustomerTokenConfig config_;
   const std::shared_ptr<Module> module_;
   const GcmIv gcm_iv_;
+  LoginGuard* const guard_;
 
   std::mutex login_mutex_;  // held while logging in: one at a time
   std::mutex mutex_;        // guards the rest

@@ -7,6 +7,7 @@
 #include "hsm/key_names.h"
 #include "hsm/key_set.h"
 #include "hsm/on_token.h"
+#include "hsm/signing.h"
 
 namespace claviger::hsm {
 
@@ -15,7 +16,48 @@ namespace {
 using crypto::SigningKey;
 using Keys = std::vector<HeldKey>;
 
-std::string_view RoleOf(SigningKey which) { return which == SigningKey::kToken ? kTokenRole : kAuditRole; }
+std::string_view RoleOf(SigningKey which) {
+  switch (which) {
+    case SigningKey::kToken:
+      return kTokenRole;
+    case SigningKey::kAudit:
+      return kAuditRole;
+    case SigningKey::kTls:
+      break;
+  }
+  return kTlsRole;
+}
+
+// For one visit to the token.
+class OneKey final : public crypto::provider::KeySource {
+ public:
+  OneKey(Session& session, const SigningKeyPair& pair) : key_(std::make_shared<const Key>(session, pair)) {}
+  Result<std::vector<crypto::provider::HeldKeyPtr>> Find(std::string_view) override {
+    return std::vector<crypto::provider::HeldKeyPtr>{key_};
+  }
+
+ private:
+  class Key final : public crypto::provider::HeldKey {
+   public:
+    Key(Session& session, const SigningKeyPair& pair)
+        : HeldKey(pair.published), session_(session), pair_(pair) {}
+    Result<Bytes> Sign(ByteView message) const override {
+      auto signature = SignMessage(session_, pair_, message);
+      if (!signature) return ToError(signature.error());
+      return std::move(signature).value();
+    }
+
+   private:
+    Session& session_;
+    const SigningKeyPair pair_;
+  };
+
+  const crypto::provider::HeldKeyPtr key_;
+};
+
+const std::string& Sentence(const Error& error) {
+  return error.kind == ErrorKind::kInternal && !error.cause.empty() ? error.cause : error.detail;
+}
 
 Outcome<Keys> List(Session& session, SigningKey which) {
   TRY(const auto found, FindSigningKeys(session));
@@ -88,6 +130,22 @@ Status RemoveSigningKey(const HsmConfig& config, SigningKey which, uint32_t vers
     if (key == keys.end()) return Ok();
     if (key->can_sign) return Refused(ErrorKind::kConflict, name + " can still sign");
     return DestroyKey(session, KeyHalf::kPublic, name);
+  });
+}
+
+Result<std::string> WithSigningKey(
+    const HsmConfig& config, SigningKey which, uint32_t version,
+    const std::function<Result<std::string>(crypto::provider::KeySource&)>& work) {
+  return OnToken<std::string>(config, Want::kOurKeys, [=](Session& session) -> Outcome<std::string> {
+    TRY(const auto found, FindSigningKeys(session));
+    for (const SigningKeyPair& pair : found.Of(which)) {
+      if (!pair.CanSign() || KeyVersion(RoleOf(which), pair.published.kid) != version) continue;
+      OneKey source(session, pair);
+      auto result = work(source);
+      if (!result) return Refused(result.error().kind, Sentence(result.error()));
+      return std::move(result).value();
+    }
+    return Refused(ErrorKind::kNotFound, SigningKeyName(which, version) + " cannot sign");
   });
 }
 

@@ -3,10 +3,12 @@
 // look. Each call starts the module, logs in, does one thing and leaves, within two minutes. Whoever makes
 // keys sees to it that nobody else does at the same time.
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "crypto/keyring.h"
+#include "crypto/provider/key_source.h"
 #include "hsm/config.h"
 
 namespace claviger::hsm {
@@ -16,7 +18,7 @@ struct HeldKey {
   bool can_sign = false;  // else its public half alone is there
   crypto::PublicKey published{};
 };
-// Newest first; at least one can sign.
+// Newest first; of tokens and checkpoints at least one can sign.
 Result<std::vector<HeldKey>> ListSigningKeys(const HsmConfig& config, crypto::SigningKey which);
 
 // "claviger-token-v2": also the key's kid.
@@ -31,6 +33,12 @@ Status WithdrawSigningKey(const HsmConfig& config, crypto::SigningKey which, uin
 // Nothing it signed can be verified any more. kConflict if it was not withdrawn.
 Status RemoveSigningKey(const HsmConfig& config, crypto::SigningKey which, uint32_t version);
 // Both succeed where it was done before.
+
+// Has `work` done with a key source that names this one key, whatever the URI, and lets it sign anything.
+// kNotFound if it cannot sign.
+Result<std::string> WithSigningKey(
+    const HsmConfig& config, crypto::SigningKey which, uint32_t version,
+    const std::function<Result<std::string>(crypto::provider::KeySource& source)>& work);
 
 // "claviger-root-v2".
 std::string RootKeyName(uint32_t version);

@@ -12,6 +12,7 @@ namespace claviger::hsm {
 inline constexpr std::string_view kRootRole = "claviger-root";
 inline constexpr std::string_view kTokenRole = "claviger-token";
 inline constexpr std::string_view kAuditRole = "claviger-audit";
+inline constexpr std::string_view kTlsRole = "claviger-tls";
 inline constexpr std::string_view kLookupRole = "claviger-lookup";
 
 std::string KeyLabel(std::string_view role, uint32_t version);

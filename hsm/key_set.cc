@@ -56,7 +56,7 @@ Outcome<std::vector<SigningKeyPair>> FindSigningRole(Session& session, std::stri
   TRY(auto private_keys, FindRole(session, CKO_PRIVATE_KEY, role));
   // Second: a pair that is made meanwhile then shows as its public half, which is harmless.
   TRY(auto public_keys, FindRole(session, CKO_PUBLIC_KEY, role));
-  if (private_keys.empty()) return Missing(role);
+  if (private_keys.empty() && role != kTlsRole) return Missing(role);
   std::vector<SigningKeyPair> pairs;
   for (auto it = public_keys.rbegin(); it != public_keys.rend(); ++it) {
     const auto other = private_keys.extract(it->first);
@@ -117,6 +117,7 @@ Outcome<SigningKeys> FindSigningKeys(Session& session) {
   SigningKeys keys;
   TRY(keys.token, FindSigningRole(session, kTokenRole));
   TRY(keys.audit, FindSigningRole(session, kAuditRole));
+  TRY(keys.tls, FindSigningRole(session, kTlsRole));
   return keys;
 }
 
@@ -132,6 +133,7 @@ Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config) {
   } roles[] = {{kRootRole, CKO_SECRET_KEY},
                {kLookupRole, CKO_SECRET_KEY},
                {kAuditRole, CKO_PRIVATE_KEY},
+               {kTlsRole, CKO_PRIVATE_KEY},
                // Last: its public half is what tells a complete token from an unfinished one.
                {kTokenRole, CKO_PRIVATE_KEY}};
   MadeKeys made;
@@ -147,9 +149,12 @@ Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config) {
 }
 
 Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config) {
-  CK_MECHANISM mechanism{config.es256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
-  Template public_key = SigningPublicTemplate(label, config);
-  Template private_key = SigningPrivateTemplate(label, config);
+  // Browsers take no Ed25519 certificates.
+  const bool p256 = config.es256 || KeyVersion(kTlsRole, label);
+  CK_MECHANISM mechanism{p256 ? CKM_EC_KEY_PAIR_GEN : CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
+  const auto algorithm = p256 ? crypto::SignatureAlgorithm::kEs256 : crypto::SignatureAlgorithm::kEdDsa;
+  Template public_key = SigningPublicTemplate(label, algorithm);
+  Template private_key = SigningPrivateTemplate(label, algorithm, config);
   CK_OBJECT_HANDLE public_handle = CK_INVALID_HANDLE;
   CK_OBJECT_HANDLE private_handle = CK_INVALID_HANDLE;
   return session.Call(&CK_FUNCTION_LIST::C_GenerateKeyPair, "C_GenerateKeyPair", &mechanism,

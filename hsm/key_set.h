@@ -18,13 +18,22 @@ struct SigningKeyPair {
   bool CanSign() const { return private_key != CK_INVALID_HANDLE; }
 };
 
-// Newest first, at least one of each can sign.
+// Newest first. At least one of each can sign, but of the TLS keys none has to be there.
 struct SigningKeys {
   std::vector<SigningKeyPair> token;
   std::vector<SigningKeyPair> audit;
+  std::vector<SigningKeyPair> tls{};
 
   const std::vector<SigningKeyPair>& Of(crypto::SigningKey which) const {
-    return which == crypto::SigningKey::kToken ? token : audit;
+    switch (which) {
+      case crypto::SigningKey::kToken:
+        return token;
+      case crypto::SigningKey::kAudit:
+        return audit;
+      case crypto::SigningKey::kTls:
+        break;
+    }
+    return tls;
   }
 };
 
@@ -50,8 +59,8 @@ struct MadeKeys {
 // Makes version 1 of each role that has no key yet. Needs a read-write session.
 Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config);
 
-// All need a read-write session.
-Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);  // that signs
+// All need a read-write session. A pair that signs is of the algorithm that suits its role.
+Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);
 Outcome<void> MakeRootKey(Session& session, std::string_view label, const HsmConfig& config);
 // Of a signing key one half.
 enum class KeyHalf : uint8_t { kPrivate, kPublic };

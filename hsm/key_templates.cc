@@ -112,11 +112,12 @@ Template LookupKeyTemplate(std::string_view label, const HsmConfig& config) {
   return key;
 }
 
-Template SigningPublicTemplate(std::string_view label, const HsmConfig& config) {
+Template SigningPublicTemplate(std::string_view label, crypto::SignatureAlgorithm algorithm) {
+  const bool p256 = algorithm == crypto::SignatureAlgorithm::kEs256;
   Template key;
   key.Number(CKA_CLASS, CKO_PUBLIC_KEY)
-      .Number(CKA_KEY_TYPE, config.es256 ? CKK_EC : CKK_EC_EDWARDS)
-      .Data(CKA_EC_PARAMS, config.es256 ? ByteView(kP256) : ByteView(kEdwards25519))
+      .Number(CKA_KEY_TYPE, p256 ? CKK_EC : CKK_EC_EDWARDS)
+      .Data(CKA_EC_PARAMS, p256 ? ByteView(kP256) : ByteView(kEdwards25519))
       .Bool(CKA_TOKEN, true)
       // Public: which token holds our keys can be told before any PIN is spent.
       .Bool(CKA_PRIVATE, false)
@@ -129,15 +130,17 @@ Template SigningPublicTemplate(std::string_view label, const HsmConfig& config) 
   return key;
 }
 
-Template SigningPrivateTemplate(std::string_view label, const HsmConfig& config) {
+Template SigningPrivateTemplate(std::string_view label, crypto::SignatureAlgorithm algorithm,
+                                const HsmConfig& config) {
+  const bool p256 = algorithm == crypto::SignatureAlgorithm::kEs256;
   Template key;
-  key.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, config.es256 ? CKK_EC : CKK_EC_EDWARDS);
+  key.Number(CKA_CLASS, CKO_PRIVATE_KEY).Number(CKA_KEY_TYPE, p256 ? CKK_EC : CKK_EC_EDWARDS);
   TokenKey(key, label)
       .Bool(CKA_SIGN, true)
       .Bool(CKA_DECRYPT, false)
       .Bool(CKA_UNWRAP, false)
       .Bool(CKA_DERIVE, false);
-  FreezeTokenKey(key, config.es256 ? CKM_ECDSA : CKM_EDDSA, config);
+  FreezeTokenKey(key, p256 ? CKM_ECDSA : CKM_EDDSA, config);
   return key;
 }
 

@@ -1,10 +1,11 @@
 #pragma once
-// What each key of the hierarchy may do (config.full_templates and config.es256 apply to token keys). Least
+// What each key of the hierarchy may do (config.full_templates applies to token keys). Least
 // use: a key does one job, is never readable, and its rights cannot be widened later, not even by somebody
 // who is logged in.
 
 #include <string_view>
 
+#include "crypto/keyring.h"
 #include "hsm/config.h"
 #include "hsm/template.h"
 
@@ -23,7 +24,8 @@ Template NewKekTemplate();
 Template LoadedKekTemplate();
 
 Template LookupKeyTemplate(std::string_view label, const HsmConfig& config);
-Template SigningPublicTemplate(std::string_view label, const HsmConfig& config);
-Template SigningPrivateTemplate(std::string_view label, const HsmConfig& config);
+Template SigningPublicTemplate(std::string_view label, crypto::SignatureAlgorithm algorithm);
+Template SigningPrivateTemplate(std::string_view label, crypto::SignatureAlgorithm algorithm,
+                                const HsmConfig& config);
 
 }  // namespace claviger::hsm

@@ -21,8 +21,7 @@ Result<T> OnToken(const HsmConfig& config, Want want, std::function<Outcome<T>(S
   auto module = Module::Load(config);
   if (!module) return ToError(module.error());
   const auto visit = [module = module.value(), config, want, work = std::move(work)]() -> Outcome<T> {
-    TRYV(module->Initialize());
-    TRY(auto token, FindToken(module, config, want));
+    TRY(auto token, StartAndFindToken(module, config, want));
     TRY(auto session, Session::Open(module, token.slot, Access::kReadWrite));
     TRYV(Login(session, token, config));
     return work(session);

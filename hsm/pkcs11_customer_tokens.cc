@@ -43,8 +43,8 @@ const char* TokenTrouble(const Error& error) {
 // Counts who is inside a token.
 class Pkcs11CustomerTokens::Door {
  public:
-  Door(CustomerTokenConfig config, std::shared_ptr<Module> module, GcmIv gcm_iv, uint32_t width)
-      : token_(std::move(config), std::move(module), gcm_iv), width_(width) {}
+  Door(CustomerTokenConfig token, std::shared_ptr<Module> module, const HsmConfig& config, uint32_t width)
+      : token_(std::move(token), std::move(module), config.gcm_iv, config.login_guard), width_(width) {}
 
   CustomerToken& token() { return token_; }
 
@@ -97,7 +97,7 @@ Pkcs11CustomerTokens::Pkcs11CustomerTokens(const HsmConfig& config, const std::s
       log_(log) {
   const uint32_t width = std::max(config.max_sessions / kShare, 1U);
   for (const auto& token : config.customer_tokens) {
-    doors_.push_back(std::make_shared<Door>(token, module, config.gcm_iv, width));
+    doors_.push_back(std::make_shared<Door>(token, module, config, width));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "crypto/handshake_rules.h"
 #include "crypto/random.h"
 #include "hsm/pkcs11_customer_tokens.h"
 #include "hsm/settling.h"
@@ -337,6 +338,7 @@ void Pkcs11Keyring::ForgetKeks(const VaultId& vault) {
 }
 
 Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView message) {
+  if (which == crypto::SigningKey::kTls) return Internal("handshakes are signed by a named key");
   if (message.size() > kMaxMessageBytes) return Internal("message too long to sign");
   auto input = std::make_shared<const Bytes>(message.begin(), message.end());
   return Perform<crypto::Signature>([which, input, settling = settling_](Connection& connection) {
@@ -347,6 +349,9 @@ Result<crypto::Signature> Pkcs11Keyring::Sign(crypto::SigningKey which, ByteView
 
 Result<crypto::Signature> Pkcs11Keyring::SignAs(crypto::SigningKey which, std::string_view kid,
                                                 ByteView message) {
+  if (which == crypto::SigningKey::kTls) {
+    TRYV(crypto::CheckHandshakeToSign(message));
+  }
   if (message.size() > kMaxMessageBytes) return Internal("message too long to sign");
   auto input = std::make_shared<const Bytes>(message.begin(), message.end());
   return Perform<crypto::Signature>(

@@ -24,8 +24,8 @@ struct InitReport {
   std::vector<std::string> created;   // labels of keys made now
   std::vector<std::string> existing;  // labels found from before
 };
-// Makes the installation's token keys that are missing: root, token signing, audit signing, lookup. Safe to
-// repeat.
+// Makes the installation's token keys that are missing: root, token signing, audit signing, TLS, lookup. Safe
+// to repeat.
 Result<InitReport> InitializeToken(const HsmConfig& config, const Clock& clock, Random& random,
                                    const Log& log);
 

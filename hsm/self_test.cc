@@ -13,6 +13,13 @@ constexpr std::array<uint8_t, 16> kPlaintext = {'c', 'l', 'a', 'v', 'i', 'g', 'e
 const ByteView kAad = AsBytes("claviger/self-test/1");
 
 Failure WrongAnswer(const char* what) { return Failure{Remedy::kReconnect, CKR_OK, what}; }
+
+Outcome<void> OpensKnownAnswer(Session& session, const LoadedKey& key, const Bytes& sealed) {
+  TRY(auto plaintext, GcmOpen(session, key.handle(), sealed, kAad));
+  if (!EqualConstantTime(plaintext.View(), kPlaintext))
+    return WrongAnswer("a loaded key gives a wrong answer");
+  return Ok();
+}
 }  // namespace
 
 Outcome<SelfTest> SelfTest::Prepare(Session& session, const std::shared_ptr<OwnerSession>& owner,
@@ -35,10 +42,13 @@ Outcome<void> SelfTest::ExerciseRoot(Session& session) const {
 }
 
 Outcome<void> SelfTest::ExerciseLoadedKey(Session& session) const {
-  TRY(auto plaintext, GcmOpen(session, loaded_->handle(), sealed_, kAad));
-  if (!EqualConstantTime(plaintext.View(), kPlaintext))
-    return WrongAnswer("a loaded key gives a wrong answer");
-  return Ok();
+  return OpensKnownAnswer(session, *loaded_, sealed_);
+}
+
+Outcome<void> SelfTest::Opens(Session& session, OwnerSession& owner, CK_OBJECT_HANDLE root,
+                              const Witness& witness) {
+  TRY(const auto key, owner.Unwrap(root, witness.wrapped));
+  return OpensKnownAnswer(session, *key, witness.sealed);
 }
 
 }  // namespace claviger::hsm

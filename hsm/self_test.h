@@ -22,6 +22,16 @@ class SelfTest {
 
   CK_OBJECT_HANDLE root() const { return root_; }
 
+  // Outlives the connection: a key wrapped by the root, and what was sealed with it.
+  struct Witness {
+    Bytes wrapped;
+    Bytes sealed;
+  };
+  Witness witness() const { return {wrapped_, sealed_}; }
+  // Whether that root wrapped it.
+  static Outcome<void> Opens(Session& session, OwnerSession& owner, CK_OBJECT_HANDLE root,
+                             const Witness& witness);
+
   // Everything: the root wraps to the known answer, a loaded key opens its known answer.
   Outcome<void> ExerciseRoot(Session& session) const;
   // The cheap part, after a decryption failed: did the input lie or is the token sick?

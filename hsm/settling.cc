@@ -20,7 +20,7 @@ std::vector<SigningKeyPair> Settling::Arrange(crypto::SigningKey which, const Si
     if (!found) signer = key;
   }
   before = std::move(seen);
-  std::rotate(arranged.begin(), signer, signer + 1);
+  if (signer != arranged.end()) std::rotate(arranged.begin(), signer, signer + 1);
   return arranged;
 }
 

@@ -20,8 +20,8 @@ class Settling {
   explicit Settling(std::chrono::milliseconds settling) : settling_(settling) {}
 
   // The keys of that role: first the newest one that has settled, or the oldest that can sign if none has;
-  // then the others, newest first. A key that was not among `keys` when asked last is as new as one never
-  // seen.
+  // then the others, newest first. Of the TLS keys none may be able to. A key that was not among `keys` when
+  // asked last is as new as one never seen.
   std::vector<SigningKeyPair> Arrange(crypto::SigningKey which, const SigningKeys& keys, SteadyTime now);
 
  private:
@@ -29,7 +29,7 @@ class Settling {
 
   const std::chrono::milliseconds settling_;
   std::mutex mutex_;                     // guards everything below
-  std::array<FirstSeen, 2> first_seen_;  // by role
+  std::array<FirstSeen, 3> first_seen_;  // by role
 };
 
 }  // namespace claviger::hsm

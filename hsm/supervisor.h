@@ -71,6 +71,8 @@ class Supervisor {
 
   const HsmConfig config_;
   const std::shared_ptr<Module> module_;
+  const std::shared_ptr<Kinship> kinship_ =
+      std::make_shared<Kinship>();  // of calls that connect, one at a time
   CallPool& pool_;
   const Clock& clock_;
   Random& random_;

@@ -22,8 +22,9 @@ constexpr int kConnectTimeoutFactor = 4;
 }  // namespace
 
 CallPool::Ending Supervisor::TryConnect(Outcome<ConnectionPtr>& result) {
-  auto call = std::make_shared<ConnectCall>(
-      [module = module_, config = config_] { return Connection::Open(module, config); });
+  auto call = std::make_shared<ConnectCall>([module = module_, config = config_, kinship = kinship_] {
+    return Connection::Open(module, config, *kinship);
+  });
   const auto now = Steady::now();
   const auto ending = pool_.RunAlone(call, now + config_.operation_timeout,
                                      now + kConnectTimeoutFactor * config_.operation_timeout);

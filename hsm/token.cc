@@ -3,15 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "hsm/key_set.h"
+#include "hsm/login_guard.h"
 #include "hsm/pin_file.h"
 
 namespace claviger::hsm {
 
 namespace {
+
+constexpr int kLooks = 11;
+constexpr std::chrono::milliseconds kBetweenLooks{100};
 
 Outcome<std::vector<CK_SLOT_ID>> SlotsWithToken(const Module& module) {
   const CK_FUNCTION_LIST& ck = module.functions();
@@ -68,6 +74,12 @@ std::vector<Token> Candidates(const std::vector<Token>& present, const HsmConfig
   return candidates;
 }
 
+LoginGuard::Ending EndingOf(const Outcome<void>& login) {
+  if (login || login.error().rv == CKR_USER_ALREADY_LOGGED_IN) return LoginGuard::Ending::kAccepted;
+  const bool refused = login.error().remedy == Remedy::kOperator;
+  return refused ? LoginGuard::Ending::kRefused : LoginGuard::Ending::kFailed;
+}
+
 }  // namespace
 
 Outcome<std::optional<Token>> FindTokenByLabel(const Module& module, const std::string& label) {
@@ -114,6 +126,16 @@ Outcome<Token> FindToken(const std::shared_ptr<Module>& module, const HsmConfig&
   return candidates.front();
 }
 
+Outcome<Token> StartAndFindToken(const std::shared_ptr<Module>& module, const HsmConfig& config, Want want) {
+  for (int look = 1;; ++look) {
+    TRYV(module->Initialize());
+    auto token = FindToken(module, config, want);
+    if (token || token.error().kind != ErrorKind::kNotFound || look == kLooks) return token;
+    module->Finalize();
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+}
+
 Outcome<void> Login(Session& session, const Token& token, const HsmConfig& config) {
   if ((token.flags & CKF_USER_PIN_LOCKED) != 0) {
     return Failure{Remedy::kOperator, CKR_PIN_LOCKED, "C_GetTokenInfo", ErrorKind::kForbidden,
@@ -124,8 +146,13 @@ Outcome<void> Login(Session& session, const Token& token, const HsmConfig& confi
                    "One more wrong PIN would lock the token; log in once by hand before starting again"};
   }
   TRY(auto pin, ReadPinFile(config.pin_file));
+  if (config.login_guard != nullptr) {
+    const Status begun = config.login_guard->Begin(token.label);
+    if (!begun) return Failure{Remedy::kOperator, CKR_OK, "", begun.error().kind, begun.error().detail};
+  }
   auto login = session.Call(&CK_FUNCTION_LIST::C_Login, "C_Login", CK_USER_TYPE{CKU_USER}, pin.data(),
                             CK_ULONG{pin.size()});
+  if (config.login_guard != nullptr) config.login_guard->End(token.label, EndingOf(login));
   if (login) return login;
   Failure failure = login.error();
   if (failure.rv == CKR_USER_ALREADY_LOGGED_IN) {

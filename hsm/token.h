@@ -32,6 +32,10 @@ enum class Want : uint8_t {
 // refused.
 Outcome<Token> FindToken(const std::shared_ptr<Module>& module, const HsmConfig& config, Want want);
 
+// Starts the module and finds the token, for a program that makes one visit. A module that keeps its tokens
+// in files (SoftHSM) shows none while another process logs in to it: looks again for a second.
+Outcome<Token> StartAndFindToken(const std::shared_ptr<Module>& module, const HsmConfig& config, Want want);
+
 // One C_Login with the PIN of config.pin_file. Makes no try at all if the token says that the next wrong one
 // locks it. A refusal has Remedy::kOperator: the caller must not try again.
 Outcome<void> Login(Session& session, const Token& token, const HsmConfig& config);

@@ -49,17 +49,8 @@ ChangeFeed::ChangeFeed(schema::PgConfig config, std::vector<ChangeListener*> lis
       clock_(clock),
       log_(log) {}
 
-ChangeFeed::~ChangeFeed() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void ChangeFeed::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 Status ChangeFeed::PollOnce() {
@@ -116,17 +107,14 @@ void ChangeFeed::Prune() {
 
 void ChangeFeed::Loop() {
   bool failing = false;
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     const auto polled = PollOnce();
     if (!polled.has_value() && !failing)
       log_.Failure("change feed lost; caches are not trusted", polled.error());
     if (polled.has_value() && failing) log_.Info("change feed is back");
     failing = !polled.has_value();
     if (!failing) Prune();
-    lock.lock();
-    wake_.wait_for(lock, kPollInterval, [this] { return stopping_; });
+    thread_.Rest(kPollInterval);
   }
 }
 

@@ -2,16 +2,14 @@
 // Reads change_log: what this node's caches must forget. Polls every 250 ms (NOTIFY is only a hint); each
 // successful poll extends the caches' trust in themselves by one second from the poll's start.
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <tuple>
 #include <vector>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -39,7 +37,6 @@ class ChangeFeed {
  public:
   ChangeFeed(schema::PgConfig config, std::vector<ChangeListener*> listeners, const Clock& clock,
              const Log& log);
-  ~ChangeFeed();
   void Start();
   // One poll. Public for tests. The first one makes the caches forget all.
   Status PollOnce();
@@ -67,10 +64,7 @@ class ChangeFeed {
   std::string horizon_;       // xid8 text: rows at or above it are read again at the next poll
   std::set<Change> applied_;  // what the last poll saw at or above its horizon: not applied twice
   SteadyTime prune_at_{};
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/failure_log.h"
 #include "api/json/json.h"
 
 namespace claviger::api {
@@ -101,7 +102,7 @@ void InstallationKeys::Loop() {
     failing = !looked;
     // An HSM that is away has a line of its own.
     if (failing && looked.error().kind != ErrorKind::kUnavailable && !std::exchange(told, true)) {
-      log_.Failure("keys cannot be looked for in the HSM", looked.error());
+      LogConsequence(log_, "keys cannot be looked for in the HSM", looked.error());
     }
     if (!failing && std::exchange(told, false)) log_.Info("keys are looked for again");
     lock.lock();

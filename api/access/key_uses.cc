@@ -1,5 +1,7 @@
 #include "api/access/key_uses.h"
 
+#include "api/failure_log.h"
+
 namespace claviger::api {
 namespace {
 
@@ -25,17 +27,8 @@ constexpr schema::Statement kWriteAgents = {
 
 }  // namespace
 
-KeyUses::~KeyUses() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void KeyUses::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 void KeyUses::Note(const Principal& owner) {
@@ -82,14 +75,11 @@ Status KeyUses::WriteOnce() {
 void KeyUses::Loop() {
   bool stopping = false;
   while (!stopping) {
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kInterval, [this] { return stopping_; });
-      stopping = stopping_;
-    }
+    thread_.Rest(kInterval);
+    stopping = thread_.Stopping();
     const auto written = WriteOnce();
     if (!written.has_value() && !failing_) {
-      log_.Failure("times at which keys were used cannot be written", written.error());
+      LogConsequence(log_, "times at which keys were used cannot be written", written.error());
     }
     failing_ = !written.has_value();
   }

@@ -3,12 +3,11 @@
 // of its own, at most once a minute for each key. No request waits for it, and what a node that ends abruptly
 // had not written is lost.
 
-#include <condition_variable>
 #include <map>
 #include <mutex>
-#include <thread>
 
 #include "api/access/principal.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "schema/pg/pg.h"
@@ -18,8 +17,7 @@ namespace claviger::api {
 class KeyUses {
  public:
   KeyUses(schema::Pool& pool, const Clock& clock, const Log& log) : pool_(pool), clock_(clock), log_(log) {}
-  // Writes what is left.
-  ~KeyUses();
+  // At its end it writes what is left.
   void Start();
 
   // A key was used now. Never blocks for long; a node that sees more than 65,536 keys within a minute passes
@@ -42,12 +40,10 @@ class KeyUses {
   schema::Pool& pool_;
   const Clock& clock_;
   const Log& log_;
-  std::mutex mutex_;  // guards uses_ and stopping_
-  std::condition_variable wake_;
+  std::mutex mutex_;          // guards uses_
   std::map<Uuid, Use> uses_;  // of the last minute, by the id of the personal key or agent
-  bool stopping_ = false;
-  bool failing_ = false;  // touched by the thread alone
-  std::thread thread_;
+  bool failing_ = false;      // touched by the thread alone
+  Background thread_;
 };
 
 }  // namespace claviger::api

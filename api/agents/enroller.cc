@@ -2,6 +2,7 @@
 
 #include "api/agents/agents_store.h"
 #include "api/auth/auth_store.h"
+#include "api/failure_log.h"
 
 namespace claviger::api {
 namespace {
@@ -23,17 +24,8 @@ AuditDraft DraftOf(const enrollments_store::Enrollment& enrollment, const OrgId&
 
 }  // namespace
 
-Enroller::~Enroller() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void Enroller::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 Result<bool> Enroller::ServeOne() {
@@ -122,16 +114,14 @@ Status Enroller::Purge() {
 
 void Enroller::Report(const Result<bool>& served) {
   if (!served.has_value() && !failing_) {
-    parts_.log.Failure("agents cannot be enrolled; they wait", served.error());
+    LogConsequence(parts_.log, "agents cannot be enrolled; they wait", served.error());
   }
   if (served.has_value() && failing_) parts_.log.Info("agents are enrolled again");
   failing_ = !served.has_value();
 }
 
 void Enroller::Loop() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     auto served = ServeOne();
     if (served.has_value() && parts_.clock.Steady() >= purge_at_) {
       purge_at_ = parts_.clock.Steady() + kPurgeInterval;
@@ -140,8 +130,7 @@ void Enroller::Loop() {
     }
     const bool idle = served.has_value() && !served.value();
     if (!idle) Report(served);
-    lock.lock();
-    if (!served.has_value() || idle) wake_.wait_for(lock, kInterval, [this] { return stopping_; });
+    if (!served.has_value() || idle) thread_.Rest(kInterval);
   }
 }
 

@@ -9,14 +9,11 @@
 // use: kMaxUnused of one person and kMaxUnusedInOrg of an organisation. Beyond that the person gets a mail
 // which says so, and no agent; using or deactivating one makes room.
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "api/agents/agent_maker.h"
 #include "api/agents/enrollments_store.h"
 #include "api/limits/tier.h"
 #include "api/mail/mail.h"
+#include "base/background.h"
 #include "base/log.h"
 
 namespace claviger::api {
@@ -38,7 +35,6 @@ class Enroller {
   };
   explicit Enroller(const Parts& parts)
       : parts_(parts), maker_({parts.pool, parts.keyring, parts.audit, parts.clock, parts.random}) {}
-  ~Enroller();
   void Start();
 
   // One enrollment; false if none is due. Public for tests, which do not Start().
@@ -60,10 +56,7 @@ class Enroller {
   bool failing_ = false;   // the thread's own: an outage is logged once
   SteadyTime purge_at_{};  // likewise
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

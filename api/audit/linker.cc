@@ -4,6 +4,7 @@
 #include <set>
 
 #include "api/audit/link_store.h"
+#include "api/failure_log.h"
 #include "crypto/audit_merkle.h"
 
 namespace claviger::api {
@@ -83,17 +84,8 @@ Result<PublicKey> SignerBehind(const AuditCheckpoint& last, const std::vector<Pu
 
 }  // namespace
 
-AuditLinker::~AuditLinker() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void AuditLinker::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 Result<uint64_t> AuditLinker::LinkOnce() {
@@ -206,7 +198,8 @@ Status AuditLinker::MakeMonths() {
 
 void AuditLinker::ReportCheck(const Result<uint64_t>& queued) {
   if (!queued.has_value()) {
-    if (!check_failing_) parts_.log.Failure("unlinked audit records cannot be looked for", queued.error());
+    if (!check_failing_)
+      LogConsequence(parts_.log, "unlinked audit records cannot be looked for", queued.error());
   } else if (queued.value() > 0) {
     parts_.log.Failure("audit records were kept from being linked",
                        IntegrityFailure("neither audit_links nor audit_pending named events of audit_events"),
@@ -217,29 +210,26 @@ void AuditLinker::ReportCheck(const Result<uint64_t>& queued) {
 
 void AuditLinker::Loop() {
   std::chrono::milliseconds backoff{0};
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     const auto linked = LinkOnce();
     if (!linked.has_value() && backoff.count() == 0) {
-      parts_.log.Failure("audit records cannot be linked; they wait", linked.error());
+      LogConsequence(parts_.log, "audit records cannot be linked; they wait", linked.error());
     } else if (linked.has_value() && backoff.count() != 0) {
       parts_.log.Info("audit records are linked again");
     }
     if (linked.has_value()) {
       ReportCheck(RequeueKept());
       if (const auto made = MakeMonths(); !made.has_value()) {
-        parts_.log.Failure("months of the audit log cannot be made", made.error());
+        LogConsequence(parts_.log, "months of the audit log cannot be made", made.error());
       }
     }
-    lock.lock();
     if (!linked.has_value()) {
       backoff = backoff.count() == 0 ? kInterval : std::min(2 * backoff, kLongestBackoff);
     } else {
       backoff = {};
       if (linked.value() == kMaxBatch) continue;
     }
-    wake_.wait_for(lock, std::max(backoff, kInterval), [this] { return stopping_; });
+    thread_.Rest(std::max(backoff, kInterval));
   }
 }
 

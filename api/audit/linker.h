@@ -10,13 +10,11 @@
 //
 // The linker also keeps the months ahead in which records will fall (docs/ARCHITECTURE.md, "Audit").
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "api/audit/rollback_watch.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/audit_seal.h"
@@ -35,7 +33,6 @@ class AuditLinker {
     const Log& log;
   };
   explicit AuditLinker(const Parts& parts) : parts_(parts) {}
-  ~AuditLinker();
   void Start();
   // One pass; returns the number of records linked. Public for tests, which do not Start().
   Result<uint64_t> LinkOnce();
@@ -64,10 +61,7 @@ class AuditLinker {
   bool check_failing_ = false;
   SteadyTime next_months_{};
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/cmek/cmek_store.h"
+#include "api/failure_log.h"
 #include "api/vaults/vaults_store.h"
 #include "crypto/envelope.h"
 
@@ -21,11 +22,6 @@ constexpr const char* kStopped = "The server was stopped. Rotate again with the 
 constexpr const char* kLost = "The server that worked on it is gone. Rotate again with the same keys";
 constexpr const char* kAway = "The HSM or the database was away. Rotate again with the same keys";
 constexpr const char* kBroken = "Something is wrong with the vault's rows; the server's log tells more";
-
-// Worth trying again.
-bool Passes(const Error& error) {
-  return error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kConflict;
-}
 
 // What its owner may read of it.
 std::string Explain(const Error& error) {
@@ -62,32 +58,12 @@ CmekRunner::CmekRunner(CmekConfig config, const Parts& parts)
       }) {}
 
 CmekRunner::~CmekRunner() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.Stop();
   rotations_.Stop();
 }
 
 void CmekRunner::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-bool CmekRunner::Stopping() {
-  const std::lock_guard lock(mutex_);
-  return stopping_;
-}
-
-void CmekRunner::Rest(std::chrono::microseconds duration) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, duration, [this] { return stopping_; });
-}
-
-int64_t CmekRunner::BatchSize() const {
-  if (config_.secrets_per_second == 0) return kBatch;
-  return std::min<int64_t>(kBatch, config_.secrets_per_second);
+  thread_.Start([this] { Loop(); });
 }
 
 CmekRunner::Place CmekRunner::Reserve() {
@@ -128,7 +104,7 @@ Status CmekRunner::Rotate(const Job& job) {
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     Progress progress = Progress::kMore;
     while (progress == Progress::kMore) {
-      if (Stopping()) return Invalid(kStopped);
+      if (thread_.Stopping()) return Invalid(kStopped);
       TRY(progress, Patiently([&] { return MoveOn(job, walk); }));
     }
     if (progress == Progress::kPassed) {
@@ -145,8 +121,8 @@ template <class Step>
 Result<CmekRunner::Progress> CmekRunner::Patiently(const Step& step) {
   for (int attempt = 1;; ++attempt) {
     Result<Progress> progress = step();
-    if (progress || !Passes(progress.error()) || attempt == kAttempts || Stopping()) return progress;
-    Rest(config_.interval);
+    if (progress || !Passes(progress.error()) || attempt == kAttempts || thread_.Stopping()) return progress;
+    thread_.Rest(config_.interval);
   }
 }
 
@@ -163,7 +139,7 @@ Result<CmekRunner::Progress> CmekRunner::MoveOn(const Job& job, Walk& walk) {
     if (!number) return Progress::kOver;
     TRY(newest, vaults_store::FindKek(*lease, {rotation.org, rotation.vault, *number}));
     TRY(versions, secrets_store::FindUnderCmek(*lease, job.grant, rotation.from, walk.after,
-                                               {BatchSize(), kBatchBytes}));
+                                               {config_.pace.Batch(kBatch), kBatchBytes}));
   }
   if (versions.empty()) return Progress::kPassed;
   TRY(const auto exchange, Recrypt(job, newest, versions));
@@ -185,10 +161,7 @@ Result<CmekRunner::Progress> CmekRunner::MoveOn(const Job& job, Walk& walk) {
   TRYV(transaction.Commit());
   walk.after = {versions.back().identity.secret, versions.back().identity.version};
   walk.stuck += exchange.stuck;
-  if (config_.secrets_per_second != 0) {
-    const std::chrono::microseconds pace(versions.size() * 1'000'000 / config_.secrets_per_second);
-    Rest(pace - std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.Steady() - begun));
-  }
+  if (config_.pace.per_second != 0) thread_.RestUntil(begun + config_.pace.TimeFor(versions.size()));
   return Progress::kMore;
 }
 
@@ -300,11 +273,12 @@ Status CmekRunner::FailLost() {
 
 void CmekRunner::Loop() {
   bool failing = false;
-  while (!Stopping()) {
+  while (!thread_.Stopping()) {
     const Status looked = FailLost();
-    if (!looked && !failing) parts_.log.Failure("lost rotations cannot be looked for", looked.error());
+    if (!looked && !failing)
+      LogConsequence(parts_.log, "lost rotations cannot be looked for", looked.error());
     failing = !looked;
-    Rest(config_.interval);
+    thread_.Rest(config_.interval);
   }
 }
 

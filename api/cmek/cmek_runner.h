@@ -18,19 +18,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
 #include "api/access/authorize.h"
 #include "api/audit/audit_log.h"
 #include "api/cmek/cmek_wire.h"
-#include "api/rotations/rotations_store.h"
+#include "api/rotations/rotation_runner.h"
 #include "api/secrets/secrets_store.h"
 #include "api/work_pool.h"
+#include "base/background.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "crypto/cmek.h"
@@ -40,22 +38,15 @@
 namespace claviger::api {
 
 struct CmekConfig {
-  uint32_t rotations = 2;           // at once on this node; more are refused
-  uint32_t secrets_per_second = 0;  // of each, at most; 0: as many as it can
+  uint32_t rotations = 2;  // at once on this node; more are refused
+  Pace pace{};             // of each
   // Between two tries of a step, and between two looks for rotations whose node is gone.
   std::chrono::milliseconds interval{1000};
 };
 
 class CmekRunner {
  public:
-  struct Parts {
-    schema::Pool& pool;
-    crypto::Keyring& keyring;
-    const AuditLog& audit;
-    const Clock& clock;
-    Random& random;
-    const Log& log;
-  };
+  using Parts = RotationRunner::Parts;
   CmekRunner(CmekConfig config, const Parts& parts);
   // Ends after the step under way; what is not complete fails.
   ~CmekRunner();
@@ -96,8 +87,6 @@ class CmekRunner {
   };
 
   void Loop();
-  bool Stopping();
-  void Rest(std::chrono::microseconds duration);
   void Work(const Job& job);
   // Until it is over. An error is what it fails with.
   Status Rotate(const Job& job);
@@ -110,7 +99,6 @@ class CmekRunner {
                                               std::optional<SecretBytes> blob);
   Result<Progress> Finish(const Job& job, int64_t stuck);
   Status Fail(const Job& job, const std::string& error);
-  int64_t BatchSize() const;
   AuditDraft Draft(const CmekRotation& rotation, const char* action) const;
 
   const CmekConfig config_;
@@ -118,10 +106,7 @@ class CmekRunner {
   const Uuid node_;
   std::atomic<uint32_t> reserved_{0};
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
   BatchPool<Job> rotations_;  // refers to all others
 };
 

@@ -18,19 +18,15 @@ LiveExport::LiveExport(std::string name, Sink& sink, const Parts& parts)
 }
 
 LiveExport::~LiveExport() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
+  thread_.RequestStop();
   sink_.Abort();
-  if (thread_.joinable()) thread_.join();
+  thread_.Stop();
   if (!sending_) return;
   if (auto lease = parts_.pool.Acquire()) (void)export_store::Release(*lease.value(), name_, holder_);
 }
 
 void LiveExport::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 ExportLag LiveExport::Lag() const {
@@ -103,17 +99,14 @@ void LiveExport::Report(const Status& stepped) {
 
 void LiveExport::Loop() {
   auto pause = kInterval;
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     const auto stepped = Step();
     if (!stepped) StartOver();
     const bool more = stepped && stepped.value();
-    lock.lock();
-    if (stopping_) return;
+    if (thread_.Stopping()) return;
     Report(stepped ? Status(Ok()) : Status(stepped.error()));
     pause = stepped ? kInterval : std::min(2 * pause, kLongestPause);
-    if (!more) wake_.wait_for(lock, pause, [this] { return stopping_; });
+    if (!more) thread_.Rest(pause);
   }
 }
 

@@ -7,14 +7,13 @@
 // there. What is under way is bounded, and no request ever waits for it: a receiver that is slow or dead only
 // falls behind, which the health report tells.
 
-#include <condition_variable>
 #include <mutex>
 #include <string>
-#include <thread>
 
 #include "api/export/export_store.h"
 #include "api/export/sink.h"
 #include "api/health/health_wire.h"
+#include "base/background.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -61,11 +60,9 @@ class LiveExport {
   uint64_t sent_ = 0;  // the last checkpoint delivered; 0: to begin behind the confirmed one
   bool failing_ = false;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  bool stopping_ = false;
+  mutable std::mutex mutex_;  // guards lag_
   ExportLag lag_;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

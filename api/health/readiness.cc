@@ -29,26 +29,14 @@ Readiness::Readiness(schema::PgConfig database, const crypto::Keyring& keyring, 
       clock_(clock),
       log_(log) {}
 
-Readiness::~Readiness() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void Readiness::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 void Readiness::Loop() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     CheckOnce();
-    lock.lock();
-    wake_.wait_for(lock, kInterval, [this] { return stopping_; });
+    thread_.Rest(kInterval);
   }
 }
 

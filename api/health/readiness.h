@@ -3,15 +3,13 @@
 // own; everybody else reads what it saw last, without blocking.
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "api/audit/audit_log.h"
 #include "api/audit/rollback_watch.h"
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/keyring.h"
@@ -23,8 +21,6 @@ class Readiness {
  public:
   Readiness(schema::PgConfig database, const crypto::Keyring& keyring, const AuditLog& audit,
             const RollbackWatch& watch, const Clock& clock, const Log& log);
-  ~Readiness();
-
   void Start();
   // One look at the database. Blocks; public for tests.
   void CheckOnce();
@@ -50,10 +46,7 @@ class Readiness {
   std::atomic<Database> database_{Database::kUnchecked};
   std::atomic<SteadyTime> checked_at_{SteadyTime{}};
   std::atomic<bool> draining_{false};
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

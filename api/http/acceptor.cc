@@ -17,6 +17,8 @@ namespace {
 constexpr int kAcceptsPerEvent = 64;
 constexpr int kAcceptsInDrain = 1024;
 constexpr size_t kMaxHandshakes = 1024;
+// So many wait for signatures at once: enough for an HSM on the network to be asked side by side.
+constexpr uint32_t kWaiters = 8;
 constexpr std::chrono::milliseconds kDrainGrace{2000};
 // Bounds what one connection holds in the kernel.
 constexpr int kSendBufferBytes = 256 * 1024;
@@ -58,7 +60,9 @@ Acceptor::Acceptor(const ServerConfig& config, std::vector<BoundListener> listen
       log_(log),
       deliver_(std::move(deliver)),
       next_tag_(EventLoop::kFirstTag + listeners_.size()),
-      tls_(std::move(tls)) {}
+      tls_(std::move(tls)),
+      waiters_(config.tls.named_keys != nullptr ? std::make_unique<WorkPool>(kWaiters, kMaxHandshakes)
+                                                : nullptr) {}
 
 Acceptor::~Acceptor() { Stop(); }
 
@@ -66,6 +70,10 @@ void Acceptor::Start() { loop_->Start("accept"); }
 
 void Acceptor::Stop() {
   if (loop_ != nullptr) loop_->Stop();
+  if (waiters_ != nullptr) {
+    waiters_->Discard();
+    waiters_->Stop();
+  }
   handshakes_.clear();
   listeners_.clear();
 }
@@ -92,6 +100,7 @@ void Acceptor::OnEvent(uint64_t tag, Readiness) {
 }
 
 void Acceptor::OnWake() {
+  TakeFinished();
   if (!drain_ || listeners_.empty()) return;
   try {
     for (const BoundListener& listener : listeners_) AcceptFrom(listener, kAcceptsInDrain);
@@ -101,17 +110,12 @@ void Acceptor::OnWake() {
   for (const BoundListener& listener : listeners_) loop_->Unwatch(listener.fd());
   listeners_.clear();
   const SteadyTime limit = std::chrono::steady_clock::now() + kDrainGrace;
-  for (auto& [tag, handshake] : handshakes_) handshake.deadline = std::min(handshake.deadline, limit);
+  for (auto& [tag, handshake] : handshakes_) handshake->deadline = std::min(handshake->deadline, limit);
 }
 
 void Acceptor::OnTick(SteadyTime now) {
   for (auto it = handshakes_.begin(); it != handshakes_.end();) {
-    if (now < it->second.deadline) {
-      ++it;
-      continue;
-    }
-    loop_->Unwatch(it->second.arrival.stream.fd());
-    it = handshakes_.erase(it);
+    it = now < it->second->deadline ? std::next(it) : GiveUp(it);
   }
   if (paused_ && !census_.Full()) Resume();
 }
@@ -162,34 +166,88 @@ void Acceptor::Admit(OwnedFd fd, std::string address, bool tls) {
   }
   SslPtr session = context->NewSession(fd.get());
   if (session == nullptr) return;
-  BeginHandshake({Stream(std::move(fd), std::move(session)), std::move(address), std::move(ticket)});
+  BeginHandshake({Stream(std::move(fd), std::move(session)), std::move(address), std::move(ticket)},
+                 context->key_is_elsewhere());
 }
 
-void Acceptor::BeginHandshake(Arrival arrival) {
+void Acceptor::BeginHandshake(Arrival arrival, bool may_block) {
   if (handshakes_.size() >= kMaxHandshakes) {
     // The oldest has had the most time: most likely it is silent.
-    loop_->Unwatch(handshakes_.begin()->second.arrival.stream.fd());
-    handshakes_.erase(handshakes_.begin());
+    GiveUp(handshakes_.begin());
     ++counters_.refused_connections;
   }
   const uint64_t tag = next_tag_++;
   if (!loop_->Watch(arrival.stream.fd(), tag, true, false)) return;
   const SteadyTime deadline = std::chrono::steady_clock::now() + config_.handshake_timeout;
-  handshakes_.emplace(tag, Handshake{std::move(arrival), deadline});
+  handshakes_.emplace(tag, std::make_shared<Handshake>(std::move(arrival), deadline, may_block));
 }
 
-void Acceptor::GoOn(std::map<uint64_t, Handshake>::iterator it) {
-  Stream& stream = it->second.arrival.stream;
-  const Stream::Outcome outcome = stream.Handshake();
+void Acceptor::GoOn(Handshakes::iterator it) {
+  Handshake& handshake = *it->second;
+  if (handshake.elsewhere) return;
+  if (handshake.may_block) return GoOnElsewhere(it);
+  Conclude(it, handshake.arrival.stream.Handshake());
+}
+
+// The socket is not watched meanwhile: whatever happens to it is that step's to find out.
+void Acceptor::GoOnElsewhere(Handshakes::iterator it) {
+  const auto& [tag, handshake] = *it;
+  handshake->elsewhere = true;
+  loop_->Unwatch(handshake->arrival.stream.fd());
+  const bool taken = waiters_->Submit([this, tag = tag, handshake = handshake] {
+    if (handshake->given_up) return;
+    const Stream::Outcome outcome = handshake->arrival.stream.Handshake();
+    {
+      const std::lock_guard lock(finished_mutex_);
+      finished_.push_back({tag, outcome});
+    }
+    loop_->Wake();
+  });
+  if (!taken) handshakes_.erase(it);
+}
+
+void Acceptor::TakeFinished() {
+  std::vector<Step> finished;
+  {
+    const std::lock_guard lock(finished_mutex_);
+    finished.swap(finished_);
+  }
+  for (const Step& step : finished) {
+    const auto it = handshakes_.find(step.tag);
+    if (it == handshakes_.end()) continue;
+    it->second->elsewhere = false;
+    if (!loop_->Watch(it->second->arrival.stream.fd(), step.tag, true, false)) {
+      handshakes_.erase(it);
+      continue;
+    }
+    Conclude(it, step.outcome);
+  }
+}
+
+void Acceptor::Conclude(Handshakes::iterator it, Stream::Outcome outcome) {
+  Stream& stream = it->second->arrival.stream;
   if (outcome == Stream::Outcome::kWouldBlock) {
     const bool write = stream.read_wants_write();
     loop_->Rewatch(stream.fd(), it->first, !write, write);
     return;
   }
   loop_->Unwatch(stream.fd());
-  Arrival arrival = std::move(it->second.arrival);
+  Arrival arrival = std::move(it->second->arrival);
   handshakes_.erase(it);
   if (outcome == Stream::Outcome::kDone) deliver_(std::move(arrival));
+}
+
+// Its client sees the end now, even if a thread still waits for a signature.
+Acceptor::Handshakes::iterator Acceptor::GiveUp(Handshakes::iterator it) {
+  Handshake& handshake = *it->second;
+  const int fd = handshake.arrival.stream.fd();
+  handshake.given_up = true;
+  if (handshake.elsewhere) {
+    ::shutdown(fd, SHUT_RDWR);
+  } else {
+    loop_->Unwatch(fd);
+  }
+  return handshakes_.erase(it);
 }
 
 void Acceptor::Pause() {

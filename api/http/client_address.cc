@@ -32,33 +32,33 @@ ClientAddress PeerAddress(std::string text) {
   return {std::move(text), ip, false};
 }
 
-std::optional<TrustedProxies> TrustedProxies::Parse(std::vector<std::string> words) {
-  TrustedProxies proxies;
+std::optional<AddressList> AddressList::Parse(std::vector<std::string> words) {
+  AddressList list;
   for (const std::string& word : words) {
     if (word == kUnix) {
-      proxies.unix_ = true;
+      list.unix_ = true;
       continue;
     }
     const auto network = ParseNetwork(word);
     if (!network || network->IsWholeFamily()) return std::nullopt;
-    proxies.networks_.push_back(*network);
+    list.networks_.push_back(*network);
   }
-  proxies.words_ = std::move(words);
-  return proxies;
+  list.words_ = std::move(words);
+  return list;
 }
 
-bool TrustedProxies::Trusts(const IpAddress& address) const {
+bool AddressList::Holds(const IpAddress& address) const {
   return std::any_of(networks_.begin(), networks_.end(),
                      [&](const Network& network) { return network.Contains(address); });
 }
 
-bool TrustedProxies::Trusts(const ClientAddress& peer) const {
-  return peer.ip ? Trusts(*peer.ip) : unix_ && peer.text == kUnix;
+bool AddressList::Holds(const ClientAddress& client) const {
+  return client.ip ? Holds(*client.ip) : unix_ && client.text == kUnix;
 }
 
-std::optional<ClientAddress> TrustedProxies::FindClient(
-    const ClientAddress& peer, const std::vector<std::pair<std::string, std::string>>& headers) const {
-  if (!Trusts(peer)) return peer;
+std::optional<ClientAddress> FindClient(const AddressList& proxies, const ClientAddress& peer,
+                                        const std::vector<std::pair<std::string, std::string>>& headers) {
+  if (!proxies.Holds(peer)) return peer;
   std::vector<IpAddress> addresses;
   for (const auto& [name, value] : headers) {
     if (name == "x-forwarded-for" && !Append(addresses, value)) return std::nullopt;
@@ -67,7 +67,7 @@ std::optional<ClientAddress> TrustedProxies::FindClient(
 
   // If all are trusted, the farthest one is where the request began.
   auto client = std::find_if_not(addresses.rbegin(), std::prev(addresses.rend()),
-                                 [&](const IpAddress& address) { return Trusts(address); });
+                                 [&](const IpAddress& address) { return proxies.Holds(address); });
   return ClientAddress{client->ToString(), *client, true};
 }
 

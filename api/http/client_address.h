@@ -31,27 +31,27 @@ ClientAddress PeerAddress(std::string text);
 
 inline constexpr size_t kMaxForwardedAddresses = 32;
 
-class TrustedProxies {
+class AddressList {
  public:
-  TrustedProxies() = default;
   // Networks, single addresses, and "unix" for every peer on a Unix socket. nullopt if a word is none of
-  // these or takes in a whole family: then any client could name itself.
-  static std::optional<TrustedProxies> Parse(std::vector<std::string> words);
+  // these or takes in a whole family: a list that holds everybody is a mistake.
+  static std::optional<AddressList> Parse(std::vector<std::string> words);
 
   const std::vector<std::string>& words() const { return words_; }
-  bool Trusts(const ClientAddress& peer) const;
-  // Headers with lower-case names; several X-Forwarded-For lines are one list, in their order. nullopt if
-  // the peer is trusted and the list is not wholly made of 1 to kMaxForwardedAddresses plain addresses, no
-  // ports: then nobody can say who the client is.
-  std::optional<ClientAddress> FindClient(
-      const ClientAddress& peer, const std::vector<std::pair<std::string, std::string>>& headers) const;
+  bool Holds(const ClientAddress& client) const;
+  bool Holds(const IpAddress& address) const;
 
  private:
-  bool Trusts(const IpAddress& address) const;
-
   std::vector<std::string> words_;
   std::vector<Network> networks_;
   bool unix_ = false;
 };
+
+// Of the peer's connection. `proxies`: whose X-Forwarded-For is believed. Headers with lower-case names;
+// several X-Forwarded-For lines are one list, in their order. nullopt if the peer is one of them and the list
+// is not wholly made of 1 to kMaxForwardedAddresses plain addresses, no ports: then nobody can say who the
+// client is.
+std::optional<ClientAddress> FindClient(const AddressList& proxies, const ClientAddress& peer,
+                                        const std::vector<std::pair<std::string, std::string>>& headers);
 
 }  // namespace claviger::api::http

@@ -110,7 +110,7 @@ void Connection::BeginBody() {
 }
 
 void Connection::Dispatch() {
-  auto client = service_.config.trusted_proxies.FindClient(peer_, reader_.head().headers);
+  auto client = FindClient(service_.config.trusted_proxies, peer_, reader_.head().headers);
   if (!client) return Refuse(400, "X-Forwarded-For must be a list of IP addresses");
   phase_ = Phase::kAnswering;
   SetDeadline(service_.config.job_timeout);

@@ -3,10 +3,10 @@
 // with our own acceptor, TLS, framing and answers. docs/ARCHITECTURE.md tells why.
 //
 // The life of a connection: the acceptor thread accepts it (caps, deadlines), makes the TLS handshake without
-// blocking, and hands it to one IO thread, which alone reads and writes it from then on. A request is framed
-// strictly and completely (head, then body) before the handler sees it. One request per connection is in
-// flight. The answer is queued to that IO thread, which writes it only if the very same connection still
-// exists.
+// blocking (if the key is elsewhere, on a thread that may wait for it), and hands it to one IO thread, which
+// alone reads and writes it from then on. A request is framed strictly and completely (head, then body)
+// before the handler sees it. One request per connection is in flight. The answer is queued to that IO
+// thread, which writes it only if the very same connection still exists.
 
 #include <chrono>
 #include <functional>
@@ -18,6 +18,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+
+namespace claviger::crypto::provider {
+class Library;
+}
 
 namespace claviger::api::http {
 
@@ -52,13 +56,17 @@ struct Listener {
 
 struct TlsFiles {
   std::string certificate_chain_pem;  // path
-  std::string private_key_pem;        // path; refused if group or world can read it
+  // Path of a PEM file, refused if group or world can read it, that holds the key or names it
+  // (crypto/provider/ uri_pem.h); or the PKCS#11 URI of a key itself.
+  std::string private_key;
+  // Where keys are that are named; null if they can only be held. Must outlive the server.
+  const crypto::provider::Library* named_keys = nullptr;
 };
 
 struct ServerConfig {
   std::vector<Listener> listeners;
   TlsFiles tls;
-  TrustedProxies trusted_proxies;
+  AddressList trusted_proxies;
   uint32_t io_threads = 2;
   uint32_t max_connections = 4096;
   uint32_t max_connections_per_address = 1024;  // IPv6: per /64; Unix clients have no such limit
@@ -100,7 +108,8 @@ class Server {
   virtual void Start() = 0;
   // Addresses really bound (port 0 resolved), in listener order.
   virtual std::vector<std::string> Addresses() const = 0;
-  // Reads the certificate and key again for new connections; on failure the old ones stay.
+  // Reads the certificate and key again for new connections; on failure the old ones stay. May block on an
+  // HSM.
   virtual Status ReloadTls() = 0;
   // Stops accepting; answers in flight are still delivered, with Connection: close; idle connections are
   // closed. Returns true if all were delivered before the deadline. Safe to call once; then Stop().

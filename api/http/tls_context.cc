@@ -8,12 +8,23 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/secret_bytes.h"
+#include "crypto/handshake_rules.h"
+#include "crypto/provider/library.h"
+
 namespace claviger::api::http {
 namespace {
+
+using crypto::PKey;
+
+constexpr char kUriScheme[] = "pkcs11:";
+constexpr size_t kMaxKeyFileBytes = 64 * 1024;
 
 constexpr char kTls12Ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!PSK";
 constexpr char kGroups[] = "X25519:P-256:P-384";
 constexpr char kSessionContext[] = "claviger";
+// The one algorithm of keys that are elsewhere; OpenSSL would offer P-256 with other digests for TLS 1.2.
+constexpr char kOnlyP256[] = "ECDSA+SHA256";
 
 std::string OpenSslReason() {
   const unsigned long code = ERR_peek_last_error();
@@ -28,15 +39,14 @@ Error FileError(const std::string& what, const std::string& path, const std::str
 struct FileClose {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-struct KeyFree {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+struct BioFree {
+  void operator()(BIO* bio) const { BIO_free(bio); }
 };
-using KeyPtr = std::unique_ptr<EVP_PKEY, KeyFree>;
 
 // Never ask on a terminal.
 int NoPassphrase(char*, int, int, void*) { return -1; }
 
-Result<KeyPtr> ReadKey(const std::string& path) {
+Result<SecretBytes> ReadKeyFile(const std::string& path) {
   const std::unique_ptr<std::FILE, FileClose> file(std::fopen(path.c_str(), "re"));
   if (!file) return FileError("private key", path, std::strerror(errno));
   struct stat info {};
@@ -46,10 +56,48 @@ Result<KeyPtr> ReadKey(const std::string& path) {
     return FileError("private key", path, "group or others have access; set mode 0600");
   }
   std::setvbuf(file.get(), nullptr, _IONBF, 0);  // no second copy of the key
-  KeyPtr key(PEM_read_PrivateKey(file.get(), nullptr, NoPassphrase, nullptr));
-  if (!key)
-    return FileError("private key", path, "not an unencrypted PEM private key (" + OpenSslReason() + ")");
+  SecretBytes text(kMaxKeyFileBytes);
+  text.Truncate(std::fread(text.data(), 1, text.size(), file.get()));
+  return text;
+}
+
+// What a source of keys says of one stays what it is; otherwise the file is wrong.
+Error KeyError(const std::string& what, Error error) {
+  if (error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kInternal) return error;
+  return FileError("private key", what, error.detail);
+}
+
+Result<PKey> ReadPem(const TlsFiles& files, const SecretBytes& text) {
+  if (files.named_keys != nullptr) return files.named_keys->ReadPem(text.Text());
+  const std::unique_ptr<BIO, BioFree> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  PKey key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr) : nullptr);
+  if (!key) return Invalid("not an unencrypted PEM private key (" + OpenSslReason() + ")");
   return key;
+}
+
+// One that a file holds or names, or all that a URI names.
+Result<std::vector<PKey>> ReadKeys(const TlsFiles& files) {
+  if (files.private_key.starts_with(kUriScheme)) {
+    if (files.named_keys == nullptr) return Invalid("TLS: keys cannot be named here");
+    auto named = files.named_keys->Open(files.private_key);
+    if (!named) return KeyError(files.private_key, named.error());
+    return named;
+  }
+  TRY(const SecretBytes text, ReadKeyFile(files.private_key));
+  auto key = ReadPem(files, text);
+  if (!key) return KeyError(files.private_key, key.error());
+  std::vector<PKey> keys;
+  keys.push_back(std::move(key).value());
+  return keys;
+}
+
+Result<PKey> FindKey(const TlsFiles& files, X509* certificate) {
+  TRY(auto keys, ReadKeys(files));
+  for (PKey& key : keys) {
+    if (X509_check_private_key(certificate, key.get()) == 1) return std::move(key);
+  }
+  ERR_clear_error();
+  return FileError("private key", files.private_key, "does not belong to the certificate");
 }
 
 int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
@@ -86,17 +134,24 @@ void TlsContext::CtxFree::operator()(ssl_ctx_st* ctx) const { SSL_CTX_free(ctx);
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::Load(const TlsFiles& files) {
   ERR_clear_error();
-  TRY(const KeyPtr key, ReadKey(files.private_key_pem));
   std::shared_ptr<TlsContext> context(new TlsContext);
-  context->ctx_.reset(SSL_CTX_new(TLS_server_method()));
+  OSSL_LIB_CTX* library = files.named_keys != nullptr ? files.named_keys->context() : nullptr;
+  context->ctx_.reset(SSL_CTX_new_ex(library, nullptr, TLS_server_method()));
   SSL_CTX* ctx = context->ctx_.get();
   if (ctx == nullptr || !Configure(ctx)) return Internal("TLS settings: " + OpenSslReason());
   if (SSL_CTX_use_certificate_chain_file(ctx, files.certificate_chain_pem.c_str()) != 1) {
     return FileError("certificate chain", files.certificate_chain_pem,
                      "not a readable PEM chain (" + OpenSslReason() + ")");
   }
+  TRY(const PKey key, FindKey(files, SSL_CTX_get0_certificate(ctx)));
   if (SSL_CTX_use_PrivateKey(ctx, key.get()) != 1 || SSL_CTX_check_private_key(ctx) != 1) {
-    return FileError("private key", files.private_key_pem, "does not belong to the certificate");
+    return FileError("private key", files.private_key, "cannot be used for TLS (" + OpenSslReason() + ")");
+  }
+  if (crypto::provider::IsHeld(key.get())) {
+    if (SSL_CTX_set1_sigalgs_list(ctx, kOnlyP256) != 1) return Internal("TLS settings: " + OpenSslReason());
+    // Only the public half is known so far.
+    TRYV(crypto::provider::SignMessage(*files.named_keys, key.get(), crypto::TrialHandshake()));
+    context->key_is_elsewhere_ = true;
   }
   return std::shared_ptr<const TlsContext>(std::move(context));
 }

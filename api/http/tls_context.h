@@ -14,8 +14,12 @@ namespace claviger::api::http {
 class TlsContext {
  public:
   // kInvalid with one sentence naming the file if one cannot be read, the key is readable by group or others,
-  // is encrypted, or does not belong to the certificate.
+  // is encrypted, or does not belong to the certificate. Of the keys that a URI names the one that belongs to
+  // the certificate is taken, once it has signed something; what keeps it from that is passed through.
   static Result<std::shared_ptr<const TlsContext>> Load(const TlsFiles& files);
+
+  // True if a handshake waits for whoever has the key.
+  bool key_is_elsewhere() const { return key_is_elsewhere_; }
 
   // A server session over `fd`, which stays the caller's. Null if memory is short. Any thread.
   SslPtr NewSession(int fd) const;
@@ -26,6 +30,7 @@ class TlsContext {
   };
   TlsContext() = default;
   std::unique_ptr<ssl_ctx_st, CtxFree> ctx_;
+  bool key_is_elsewhere_ = false;
 };
 
 }  // namespace claviger::api::http

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/failure_log.h"
 #include "api/mail/mail.h"
 #include "crypto/record_seal.h"
 
@@ -19,17 +20,13 @@ constexpr int32_t kMostDoublings = 20;
 }  // namespace
 
 MailSender::~MailSender() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
+  thread_.RequestStop();
   parts_.transport.Abort();
-  if (thread_.joinable()) thread_.join();
+  thread_.Stop();
 }
 
 void MailSender::Start() {
-  thread_ = std::thread([this] { Loop(); });
+  thread_.Start([this] { Loop(); });
 }
 
 Result<bool> MailSender::SendOne() {
@@ -105,11 +102,9 @@ Status MailSender::Purge() {
 
 void MailSender::Loop() {
   bool broken = false;
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
+  while (!thread_.Stopping()) {
     const auto sent = SendOne();
-    if (!sent.has_value() && !broken) parts_.log.Failure("the outbox cannot be read", sent.error());
+    if (!sent.has_value() && !broken) LogConsequence(parts_.log, "the outbox cannot be read", sent.error());
     if (sent.has_value() && broken) parts_.log.Info("the outbox can be read again");
     broken = !sent.has_value();
     if (!broken && parts_.clock.Steady() >= purge_at_) {
@@ -117,9 +112,7 @@ void MailSender::Loop() {
       const auto purged = Purge();
       if (!purged.has_value()) parts_.log.Failure("old mail could not be purged", purged.error());
     }
-    lock.lock();
-    if (sent.has_value() && sent.value()) continue;
-    wake_.wait_for(lock, kInterval, [this] { return stopping_; });
+    if (!sent.has_value() || !sent.value()) thread_.Rest(kInterval);
   }
 }
 

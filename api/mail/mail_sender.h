@@ -7,12 +7,9 @@
 // after pauses that double from `first_pause` to an hour, kMaxAttempts times, which is about a day. What the
 // server refuses for good, or what does not open, stays for a week as a row without content, for operators.
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "api/mail/mail_store.h"
 #include "api/mail/mail_transport.h"
+#include "base/background.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "crypto/keyring.h"
@@ -61,10 +58,7 @@ class MailSender {
   bool failing_ = false;   // the sending thread's own: an outage is logged once
   SteadyTime purge_at_{};  // likewise
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

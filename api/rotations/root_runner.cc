@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "api/failure_log.h"
 #include "api/mail/mail.h"
 #include "api/mail/mail_store.h"
 #include "api/mfa/mfa.h"
@@ -17,11 +18,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kInterval{1000};
 constexpr const char* kOperation = "rotateRootKey";
-
-// Worth trying again; anything else needs a person.
-bool Passes(const Error& error) {
-  return error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kConflict;
-}
 
 }  // namespace
 
@@ -37,32 +33,8 @@ struct RootRunner::Record {
 RootRunner::RootRunner(RootConfig config, const Parts& parts)
     : config_(config), parts_(parts), node_(NewUuidV7(parts.clock, parts.random)) {}
 
-RootRunner::~RootRunner() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void RootRunner::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-bool RootRunner::Stopping() {
-  const std::lock_guard lock(mutex_);
-  return stopping_;
-}
-
-void RootRunner::RestUntil(SteadyTime until) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_until(lock, until, [this] { return stopping_; });
-}
-
-int64_t RootRunner::BatchSize() const {
-  if (config_.records_per_second == 0) return kBatch;
-  return std::min<int64_t>(kBatch, config_.records_per_second);
+  thread_.Start([this] { Loop(); });
 }
 
 AuditDraft RootRunner::Draft(const root_store::RootRotation& rotation, const char* action) const {
@@ -141,9 +113,10 @@ Status RootRunner::StartVaults(const Claim& claim) {
 
 Result<std::vector<RootRunner::Record>> RootRunner::FindRecords(uint32_t newest) {
   TRY(auto lease, parts_.pool.Acquire());
-  TRY(const auto factors, mfa_store::FindOutdated(*lease, newest, BatchSize()));
+  TRY(const auto factors, mfa_store::FindOutdated(*lease, newest, config_.pace.Batch(kBatch)));
   TRY(const auto mails,
-      mail_store::FindOutdated(*lease, newest, BatchSize() - static_cast<int64_t>(factors.size())));
+      mail_store::FindOutdated(*lease, newest,
+                               config_.pace.Batch(kBatch) - static_cast<int64_t>(factors.size())));
   std::vector<Record> records;
   for (const auto& factor : factors) {
     records.push_back({"second factor of " + factor.owner.user.ToString(), PlaceOfFactor(factor.owner),
@@ -195,9 +168,7 @@ Result<RootRunner::Progress> RootRunner::Reseal(const Claim& claim, const crypto
   draft.AddDetail("resealed", count);
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(draft, "success")));
   TRYV(transaction.Commit());
-  if (config_.records_per_second != 0) {
-    RestUntil(begun + std::chrono::microseconds(records.size() * 1'000'000 / config_.records_per_second));
-  }
+  if (config_.pace.per_second != 0) thread_.RestUntil(begun + config_.pace.TimeFor(records.size()));
   return Progress::kMore;
 }
 
@@ -247,14 +218,15 @@ void RootRunner::Release() {
 
 void RootRunner::Loop() {
   bool failing = false;
-  while (!Stopping()) {
+  while (!thread_.Stopping()) {
     const auto progress = Step();
     if (!progress && (!failing || !Passes(progress.error()))) {
-      parts_.log.Failure("rotation of the root key cannot go on", progress.error());
+      LogConsequence(parts_.log, "rotation of the root key cannot go on", progress.error());
     }
     if (progress && failing) parts_.log.Info("rotation of the root key goes on again");
     failing = !progress && Passes(progress.error());
-    if (!progress || progress.value() != Progress::kMore) RestUntil(parts_.clock.Steady() + kInterval);
+    if (!progress || progress.value() != Progress::kMore)
+      thread_.RestUntil(parts_.clock.Steady() + kInterval);
   }
   Release();
 }

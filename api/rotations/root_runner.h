@@ -21,9 +21,6 @@
 // or moved, stops the rotation as failed.
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "api/rotations/root_store.h"
 #include "api/rotations/rotation_runner.h"
@@ -31,7 +28,7 @@
 namespace claviger::api {
 
 struct RootConfig {
-  uint32_t records_per_second = 0;  // sealed anew by this node, at most; 0: as many as it can
+  Pace pace{};  // of records
   // No system KEK is removed sooner after the next one, so that whoever still seals under it can finish.
   std::chrono::milliseconds settling{30'000};
 };
@@ -43,8 +40,7 @@ class RootRunner {
 
   using Parts = RotationRunner::Parts;
   RootRunner(RootConfig config, const Parts& parts);
-  // Stops after the step under way; another node may go on at once.
-  ~RootRunner();
+  // At its end it stops after the step under way; another node may go on at once.
   void Start();
 
   // What became of one step. Public for tests, which do not Start().
@@ -62,8 +58,6 @@ class RootRunner {
   struct Record;
 
   void Loop();
-  bool Stopping();
-  void RestUntil(SteadyTime until);
   void Release();
   Result<Progress> Work(const Claim& claim);
   Result<Progress> MakeSystemKek(const Claim& claim, const crypto::WrappedKek& before);
@@ -74,7 +68,6 @@ class RootRunner {
   Result<Progress> Finish(const Claim& claim, const crypto::WrappedKek& newest);
   // False if the claim is not valid any more.
   Result<bool> Fail(const Claim& claim, const Error& error);
-  int64_t BatchSize() const;
   AuditDraft Draft(const root_store::RootRotation& rotation, const char* action) const;
 
   const RootConfig config_;
@@ -82,10 +75,7 @@ class RootRunner {
   const Uuid node_;
   std::optional<Claim> claim_;  // the running thread's own
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 }  // namespace claviger::api

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/failure_log.h"
 #include "api/rotations/rotations.h"
 #include "api/vaults/vaults_store.h"
 
@@ -27,11 +28,6 @@ Error Unopenable(const crypto::SecretIdentity& identity, Error error) {
       "rotation",
       identity.version, identity.secret.ToString());
   return error;
-}
-
-// Worth trying again; anything else needs a person.
-bool Passes(const Error& error) {
-  return error.kind == ErrorKind::kUnavailable || error.kind == ErrorKind::kConflict;
 }
 
 bool NeedsCustomer(const crypto::WrappedKek& newest, const std::vector<secrets_store::Outdated>& versions) {
@@ -76,32 +72,8 @@ Result<bool> StartUnasked(schema::Connection& connection, const RotationRunner::
 RotationRunner::RotationRunner(RotationConfig config, const Parts& parts)
     : config_(config), parts_(parts), node_(NewUuidV7(parts.clock, parts.random)) {}
 
-RotationRunner::~RotationRunner() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 void RotationRunner::Start() {
-  thread_ = std::thread([this] { Loop(); });
-}
-
-bool RotationRunner::Stopping() {
-  const std::lock_guard lock(mutex_);
-  return stopping_;
-}
-
-void RotationRunner::RestUntil(SteadyTime until) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_until(lock, until, [this] { return stopping_; });
-}
-
-int64_t RotationRunner::BatchSize() const {
-  if (config_.secrets_per_second == 0) return kBatch;
-  return std::min<int64_t>(kBatch, config_.secrets_per_second);
+  thread_.Start([this] { Loop(); });
 }
 
 Result<bool> RotationRunner::RunOne() {
@@ -111,7 +83,7 @@ Result<bool> RotationRunner::RunOne() {
     TRY(claim, rotations_store::TakeNext(*lease, node_, parts_.clock.Now()));
   }
   if (!claim) return false;
-  while (!Stopping()) {
+  while (!thread_.Stopping()) {
     const auto progress = Step(*claim);
     if (!progress) {
       if (Passes(progress.error())) return progress.error();
@@ -142,16 +114,14 @@ Result<RotationRunner::Progress> RotationRunner::Step(Claim& claim) {
     TRY(auto lease, parts_.pool.Acquire());
     TRY(newest, vaults_store::FindKek(*lease, NewestKek(rotation)));
     TRY(versions, secrets_store::FindOutdated(*lease, rotation.org, rotation.vault, *rotation.key_version,
-                                              BatchSize()));
+                                              config_.pace.Batch(kBatch)));
   }
   if (versions.empty()) return Finish(claim);
   auto resealed = Reseal(claim, newest, versions);
   // Perhaps another node reaches the customer's token.
   if (!resealed && Passes(resealed.error()) && NeedsCustomer(newest, versions)) Yield(claim);
   TRY(const auto progress, std::move(resealed));
-  if (config_.secrets_per_second != 0) {
-    RestUntil(begun + std::chrono::microseconds(versions.size() * 1'000'000 / config_.secrets_per_second));
-  }
+  if (config_.pace.per_second != 0) thread_.RestUntil(begun + config_.pace.TimeFor(versions.size()));
   return progress;
 }
 
@@ -277,7 +247,7 @@ Result<int64_t> RotationRunner::StartDue() {
 
 void RotationRunner::Loop() {
   bool failing = false;
-  while (!Stopping()) {
+  while (!thread_.Stopping()) {
     Result<bool> worked = RunOne();
     if (worked.has_value() && parts_.clock.Steady() >= due_at_) {
       due_at_ = parts_.clock.Steady() + kDueInterval;
@@ -285,11 +255,11 @@ void RotationRunner::Loop() {
       if (!started.has_value()) worked = started.error();
     }
     if (!worked.has_value() && (!failing || !Passes(worked.error()))) {
-      parts_.log.Failure("rotation cannot go on", worked.error());
+      LogConsequence(parts_.log, "rotation cannot go on", worked.error());
     }
     if (worked.has_value() && failing) parts_.log.Info("rotation goes on again");
     failing = !worked.has_value() && Passes(worked.error());
-    if (!worked.has_value() || !worked.value()) RestUntil(parts_.clock.Steady() + kInterval);
+    if (!worked.has_value() || !worked.value()) thread_.RestUntil(parts_.clock.Steady() + kInterval);
   }
 }
 

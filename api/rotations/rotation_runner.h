@@ -20,13 +20,11 @@
 // While the HSM or the database is away it is tried again and again; while a customer's token is, by any
 // node.
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
-
 #include "api/audit/audit_log.h"
+#include "api/rotations/pace.h"
 #include "api/rotations/rotations_store.h"
 #include "api/secrets/secrets_store.h"
+#include "base/background.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "crypto/keyring.h"
@@ -35,8 +33,7 @@
 namespace claviger::api {
 
 struct RotationConfig {
-  // Data keys sealed anew by this node, at most; 0: as many as it can.
-  uint32_t secrets_per_second = 0;
+  Pace pace{};  // of data keys
   // A vault whose newest key is older than this gets a new one by itself; 0: never.
   uint32_t vault_days = 0;
 };
@@ -52,8 +49,7 @@ class RotationRunner {
     const Log& log;
   };
   RotationRunner(RotationConfig config, const Parts& parts);
-  // Stops after the step under way; another node may go on at once.
-  ~RotationRunner();
+  // At its end it stops after the step under way; another node may go on at once.
   void Start();
 
   // Takes the next rotation and works on it until it ends, is paused, or taken over by another node. False if
@@ -67,9 +63,7 @@ class RotationRunner {
   enum class Progress : uint8_t { kMore, kOver };
 
   void Loop();
-  bool Stopping();
   void Yield(const Claim& claim);
-  void RestUntil(SteadyTime until);
   Result<Progress> Step(Claim& claim);
   Result<Progress> MakeKey(Claim& claim);
   Result<Progress> Reseal(const Claim& claim, const crypto::WrappedKek& newest,
@@ -79,17 +73,13 @@ class RotationRunner {
   Result<Progress> Finish(const Claim& claim);
   // False if the claim is not valid any more.
   Result<bool> Fail(const Claim& claim, const Error& error);
-  int64_t BatchSize() const;
 
   const RotationConfig config_;
   const Parts parts_;
   const Uuid node_;
   SteadyTime due_at_{};  // the running thread's own: when to look for old keys again
 
-  std::mutex mutex_;  // guards stopping_
-  std::condition_variable wake_;
-  bool stopping_ = false;
-  std::thread thread_;
+  Background thread_;
 };
 
 // Who asks where no person does (Rotation::requested_by).

@@ -12,8 +12,11 @@ using schema::Statement;
 // PostgreSQL's planner takes (org, vault) for one row while the tables are young or most vaults small, and
 // then rather walks a whole vault than use the full key it was given. Hence the forms below: a subquery with
 // LIMIT is planned by itself with every column it is given, and an order leaves only the index that has it.
-#define PLACES \
-  "unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS q (org_id, vault_id, path, place) "
+// The planner may not see how many places there are: it would find a plan for few of them worth making anew
+// each time, which takes longer than to look them up.
+#define PLACES                                                                             \
+  "unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::text[])) WITH ORDINALITY " \
+  "AS q (org_id, vault_id, path, place) "
 #define VAULT(org, vault)                                                            \
   "(SELECT * FROM vaults WHERE org_id = " org " AND id BETWEEN " vault " AND " vault \
   " ORDER BY id LIMIT "                                                              \

@@ -50,6 +50,9 @@ BORDERS = {
     "libsecret": (r"<libsecret/|\bsecret_(attributes|collection|item|schema|service|value)_\w+|\bg_\w+\)|\bG(Error|Variant)\b",
                   ("cli/secret_service.cc",)),
     "date": (r"<date/|\bdate::", ("api/access/time_zone.",)),
+    "prometheus": (r"<prometheus/|\bprometheus::", ("api/metrics/",)),
+    "libseccomp": (r"<seccomp\.h>|\bseccomp_\w+\(|\bSCMP_\w+", ("daemon/sandbox/seccomp.cc",)),
+    "Landlock": (r"<linux/landlock\.h>|\bLANDLOCK_\w+|\bSYS_landlock", ("daemon/sandbox/landlock.cc",)),
     "systemd": (r"<systemd/|\bsd_\w+\(", ("daemon/",)),
 }
 

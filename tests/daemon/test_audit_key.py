@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 import subprocess
 import threading
 
@@ -165,8 +164,7 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(nodes, own, after):
             return own.sql("SELECT count(*) FROM audit_events WHERE action = 'audit_key.await'")[0][0] > 0
         return after in output.read_text()
     wait.until(reached, "the moment", 60, interval=0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
+    own.token.kill(process)
     nodes[0].kill9()
     said = rotate(own)
     assert f"{V2} is there already" in said and f"{V1} signs nothing any more" in said

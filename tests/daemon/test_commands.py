@@ -35,7 +35,7 @@ def test_init_and_migrate_work_in_either_order_and_again(fresh, order):
 
 def test_init_keeps_the_keys_that_are_there(fresh):
     first, second = fresh.run("init"), fresh.run("init")
-    assert first.stdout.count(": made") == 4 and second.stdout.count(": made") == 0
+    assert first.stdout.count(": made") == 5 and second.stdout.count(": made") == 0
     assert second.stdout.count(": present") >= 4
 
 
@@ -133,7 +133,8 @@ def test_routes_are_printed_for_programs_and_people():
 
 @pytest.mark.parametrize("command", ["run", "init", "migrate", "accept-database", "rotate token-key", "rotate audit-key",
                                      "rotate root-key", "rotate root-key pause", "rotate root-key status",
-                                     "rotate root-key destroy-old", "check-config", "routes"])
+                                     "rotate root-key destroy-old", "tls request", "tls destroy-old", "verify",
+                                     "manifest", "check-config", "routes"])
 def test_every_command_explains_itself(command):
     result = plain(*command.split(), "--help")
     assert result.returncode == 0 and "--config FILE" in result.stdout and "database.conninfo" in result.stdout

@@ -56,6 +56,7 @@ class Rotation:
     """clavigerd rotate root-key as a process."""
 
     def __init__(self, installation, name="rotate"):
+        self._token = installation.token
         self.output = installation.directory / f"{name}.out"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(command(installation, name=name), stdout=output, stderr=subprocess.STDOUT,
@@ -74,8 +75,7 @@ class Rotation:
         return self.output.read_text()
 
     def kill9(self):
-        self.process.kill()
-        self.process.wait(timeout=30)
+        self._token.kill(self.process)
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ def test_it_survives_kill9_of_all_nodes_at_every_step(own, rotate):
     account = daemon.api().signup()
     people = [daemon.api().signup() for _ in range(15)]
     factors = [Factor(person, daemon) for person in people]
-    vaults = [fill(account, 20) for _ in range(4)]
+    vaults = [fill(account, 20) for _ in range(7)]  # a second each: some are left at the last death
     rotation = rotate().await_line(f"{V2} is made")
     daemon.kill9()
     rotation.await_line("has begun")

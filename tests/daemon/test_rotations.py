@@ -174,7 +174,7 @@ def test_it_waits_for_an_hsm_that_is_away(own_installation, rule):
         assert row(daemon, rotation)[0] == "running"
         daemon.faults.clear()
         await_done(daemon, rotation, timeout=120)
-        assert "rotation goes on again" in daemon.log_text()
+        wait.until(lambda: "rotation goes on again" in daemon.log_text(), "the line that comes after it")
         complete(daemon, vault, 2, 400)
     finally:
         daemon.faults.clear()

@@ -43,7 +43,8 @@ def private_copy(path, tmp_path, text=None, mode=0o600):
 def test_a_wrong_pin_is_tried_exactly_once(installation, tmp_path):
     faults = Faults(tmp_path / "faults")
     pin = private_copy(installation.token.pin_file, tmp_path, "not-the-pin")
-    refused(installation.run("run", environment=faults.environment, hsm__module=FAULT_MODULE, hsm__pin_file=pin),
+    refused(installation.run("run", environment=faults.environment, hsm__module=FAULT_MODULE, hsm__pin_file=pin,
+                             hsm__write_path=[installation.token.tokens, tmp_path]),
             HSM, "PIN")
     assert faults.logins() == ["CKR_PIN_INCORRECT"]
 
@@ -65,7 +66,7 @@ def test_a_module_that_hangs(installation, tmp_path):
     faults = Faults(tmp_path / "faults")
     faults.set("C_Login hang")
     refused(installation.run("run", environment=faults.environment, hsm__module=FAULT_MODULE,
-                             hsm__operation_timeout="200ms", process__startup_wait="100ms"),
+                             hsm__write_path=[installation.token.tokens, tmp_path], hsm__operation_timeout="200ms", process__startup_wait="100ms"),
             HSM, "does not answer")
 
 
@@ -190,6 +191,13 @@ def test_a_key_given_twice(installation):
     ("hsm.es256", "yes"), ("log.level", "loud"), ("auth.signup", "everybody")])
 def test_a_value_out_of_range(installation, key, value):
     refused(installation.run("run", f"--{key}={value}"), CONFIG, key)
+
+
+@pytest.mark.parametrize("labels", [["ours"], ["acme", "acme"]])
+def test_one_token_for_two_purposes(installation, labels):
+    tokens = [f"0190aaaa-0001-7000-8000-00000000000{n} {label if label == 'acme' else installation.token.label} /pin"
+              for n, label in enumerate(labels)]
+    refused(installation.run("run", hsm__customer_token=tokens), CONFIG, "another key names")
 
 
 @pytest.mark.parametrize("conninfo", [

@@ -33,6 +33,7 @@ class Rotation:
     """clavigerd rotate token-key as a process, which takes a quarter of an hour to end."""
 
     def __init__(self, installation, name="rotate"):
+        self._token = installation.token
         config = installation.write_config(
             installation.directory / f"{name}.conf", rotation__key_settling=SETTLING)
         self.output = installation.directory / f"{name}.out"
@@ -50,8 +51,7 @@ class Rotation:
         return self
 
     def kill9(self):
-        self.process.kill()
-        self.process.wait(timeout=30)
+        self._token.kill(self.process)
 
 
 @pytest.fixture

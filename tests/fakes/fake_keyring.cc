@@ -8,6 +8,7 @@
 
 #include "crypto/envelope.h"
 #include "crypto/openssl_ptr.h"
+#include "crypto/public_key.h"
 
 namespace claviger::fakes {
 
@@ -52,14 +53,16 @@ Bytes RawPublicKey(SignatureAlgorithm algorithm, EVP_PKEY* key) {
   return raw;
 }
 
-// r || s of RFC 7518 section 3.4.
-Bytes RawOfDerSignature(ByteView der) {
-  const uint8_t* data = der.data();
-  const EcdsaSig signature(d2i_ECDSA_SIG(nullptr, &data, static_cast<long>(der.size())));
-  Bytes raw(64);
-  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), raw.data(), 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), raw.data() + 32, 32);
-  return raw;
+const char* RoleOf(SigningKey which) {
+  switch (which) {
+    case SigningKey::kToken:
+      return "claviger-token-v";
+    case SigningKey::kAudit:
+      return "claviger-audit-v";
+    case SigningKey::kTls:
+      break;
+  }
+  return "claviger-tls-v";
 }
 
 Bytes SignWith(SignatureAlgorithm algorithm, EVP_PKEY* key, ByteView message) {
@@ -73,7 +76,7 @@ Bytes SignWith(SignatureAlgorithm algorithm, EVP_PKEY* key, ByteView message) {
     return {};
   }
   out.resize(size);
-  return ed ? out : RawOfDerSignature(out);
+  return ed ? out : crypto::RawOfDerSignature(out);
 }
 
 }  // namespace
@@ -88,17 +91,18 @@ FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm) : algorith
   lookup_ = NewKey(random_);
   AddSigningKey(SigningKey::kToken);
   AddSigningKey(SigningKey::kAudit);
+  AddSigningKey(SigningKey::kTls);
 }
 
 FakeKeyring::~FakeKeyring() = default;
 
 void FakeKeyring::AddSigningKey(SigningKey which) {
   auto& pairs = signing_[which];
-  const std::string role = which == SigningKey::kToken ? "token" : "audit";
-  PKey key = NewPair(algorithm_, random_);
-  Bytes raw = RawPublicKey(algorithm_, key.get());
-  pairs.push_back({{"claviger-" + role + "-v" + std::to_string(pairs.size() + 1), algorithm_, std::move(raw)},
-                   std::move(key)});
+  const auto algorithm = which == SigningKey::kTls ? SignatureAlgorithm::kEs256 : algorithm_;
+  PKey key = NewPair(algorithm, random_);
+  Bytes raw = RawPublicKey(algorithm, key.get());
+  pairs.push_back(
+      {{RoleOf(which) + std::to_string(pairs.size() + 1), algorithm, std::move(raw)}, std::move(key)});
 }
 
 Status FakeKeyring::CheckAvailable() const {
@@ -194,7 +198,7 @@ Result<Signature> FakeKeyring::Sign(SigningKey which, ByteView message) {
   if (message.size() > 64 * 1024) return Internal("message too long to sign");
   if (rotate_before_sign_.exchange(false)) AddSigningKey(which);
   const SigningPair& newest = signing_.at(which).back();
-  return Signature{newest.published.kid, SignWith(algorithm_, newest.key.get(), message)};
+  return Signature{newest.published.kid, SignWith(newest.published.algorithm, newest.key.get(), message)};
 }
 
 Result<Signature> FakeKeyring::SignAs(SigningKey which, std::string_view kid, ByteView message) {
@@ -202,7 +206,7 @@ Result<Signature> FakeKeyring::SignAs(SigningKey which, std::string_view kid, By
   TRYV(CheckAvailable());
   for (const SigningPair& pair : signing_.at(which)) {
     if (pair.published.kid != kid || pair.key == nullptr) continue;
-    return Signature{pair.published.kid, SignWith(algorithm_, pair.key.get(), message)};
+    return Signature{pair.published.kid, SignWith(pair.published.algorithm, pair.key.get(), message)};
   }
   return NotFound("no private key of that name");
 }

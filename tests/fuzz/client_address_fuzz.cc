@@ -33,13 +33,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!in_headers && !line.empty()) words.emplace_back(line);
     in_headers = in_headers || line.empty();
   }
-  const auto proxies = TrustedProxies::Parse(words);
+  const auto proxies = AddressList::Parse(words);
   if (!proxies) return 0;
   for (const char* peer : {"10.0.0.1", "::1", "unix"}) {
-    const auto client = proxies->FindClient(PeerAddress(peer), headers);
+    const auto client = FindClient(*proxies, PeerAddress(peer), headers);
     if (!client) continue;
     Require(client->forwarded || client->text == peer, "a peer speaks for itself or a proxy for its client");
-    Require(client->forwarded == proxies->Trusts(PeerAddress(peer)) || headers.empty(),
+    Require(client->forwarded == proxies->Holds(PeerAddress(peer)) || headers.empty(),
             "only proxies are believed");
     Require(!client->forwarded || ParseIpAddress(client->text) == client->ip, "clients have one form");
   }

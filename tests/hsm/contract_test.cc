@@ -9,7 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include "crypto/handshake_rules.h"
 #include "crypto/jws.h"
+#include "hsm/key_set.h"
+#include "hsm/on_token.h"
 #include "tests/hsm/backend.h"
 
 using namespace claviger;
@@ -24,7 +27,9 @@ struct Fixture {
   HsmConfig config = FreshToken();
   std::unique_ptr<crypto::Keyring> keyring;
 
+  // What is asked here is what comes, not how soon, however slow the machine.
   Fixture() {
+    config.operation_timeout = config.acquire_timeout = std::chrono::seconds(60);
     kit.Initialize(config);
     keyring = kit.Open(config);
   }
@@ -214,6 +219,20 @@ TEST_CASE_FIXTURE(Fixture, "A MAC depends on the message and on the installation
 namespace {
 
 // Data keys of several vaults, each for a row of its own, in no order.
+// A visit of 50 ms leaves the rest of its series untried, be it only that the thread got no processor. Then
+// the batch is tried again; what is missing after a shorter time failed.
+template <class T, class Ask>
+auto Patiently(const std::vector<T>& wanted, const Ask& ask) {
+  for (int again = 0;; ++again) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto answers = ask(wanted);
+    const bool quick = std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(50);
+    const bool complete =
+        std::all_of(answers.begin(), answers.end(), [](const auto& answer) { return answer.has_value(); });
+    if (quick || complete || again == 20) return answers;
+  }
+}
+
 struct Batch : Fixture {
   Batch() {
     for (int i = 0; i < 3; ++i) keks.push_back(NewKek());
@@ -224,7 +243,7 @@ struct Batch : Fixture {
   std::vector<crypto::Keyring::NewDek> MakeAll() {
     std::vector<crypto::Keyring::DekToMake> wanted;
     for (size_t i = 0; i < rows.size(); ++i) wanted.push_back({KekOf(i), AadOf(i)});
-    auto answers = keyring->GenerateDeks(wanted);
+    auto answers = Generate(wanted);
     REQUIRE(answers.size() == rows.size());
     std::vector<crypto::Keyring::NewDek> made;
     for (auto& answer : answers) {
@@ -232,6 +251,13 @@ struct Batch : Fixture {
       made.push_back(*std::move(answer));
     }
     return made;
+  }
+  std::vector<std::optional<crypto::Keyring::NewDek>> Generate(
+      const std::vector<crypto::Keyring::DekToMake>& wanted) {
+    return Patiently(wanted, [&](const auto& deks) { return keyring->GenerateDeks(deks); });
+  }
+  std::vector<std::optional<crypto::Dek>> Open(const std::vector<crypto::Keyring::DekToOpen>& wanted) {
+    return Patiently(wanted, [&](const auto& deks) { return keyring->OpenDeks(deks); });
   }
   std::vector<crypto::Keyring::DekToOpen> ToOpen(const std::vector<crypto::Keyring::NewDek>& made) const {
     std::vector<crypto::Keyring::DekToOpen> wanted;
@@ -264,7 +290,7 @@ TEST_CASE_FIXTURE(Batch, "Data keys that are opened together come in the order t
   const auto made = MakeAll();
   // Often: the HSM is visited with more at a time once it has shown to be fast.
   for (int round = 0; round < 20; ++round) {
-    const auto opened = keyring->OpenDeks(ToOpen(made));
+    const auto opened = Open(ToOpen(made));
     REQUIRE(opened.size() == made.size());
     for (size_t i = 0; i < made.size(); ++i) {
       REQUIRE(opened[i]);
@@ -294,7 +320,7 @@ TEST_CASE_FIXTURE(Batch, "What does not authenticate is left out of a batch, and
       const auto aad = i == 0 || i == made.size() - 1 ? AadOf(1) : AadOf(i);
       wanted.push_back({kek, sealed, aad});
     }
-    const auto opened = keyring->OpenDeks(wanted);
+    const auto opened = Open(wanted);
     REQUIRE(opened.size() == made.size());
     for (size_t i = 0; i < made.size(); ++i) {
       CAPTURE(i);
@@ -311,7 +337,7 @@ TEST_CASE_FIXTURE(Batch, "A KEK that does not load makes no data keys, and the o
   damaged.check[40] ^= 1;
   std::vector<crypto::Keyring::DekToMake> wanted;
   for (size_t i = 0; i < rows.size(); ++i) wanted.push_back({i % 4 == 2 ? damaged : KekOf(i), AadOf(i)});
-  const auto made = keyring->GenerateDeks(wanted);
+  const auto made = Generate(wanted);
   REQUIRE(made.size() == rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
     REQUIRE(made[i].has_value() == (i % 4 != 2));
@@ -334,7 +360,7 @@ TEST_CASE_FIXTURE(Batch, "A data key that moves to another KEK is the same one, 
     const auto& sealed = i == 3 ? damaged : i == 4 ? shorter : made[i].sealed;
     wanted.push_back({KekOf(i), sealed, i == 5 ? AadOf(6) : AadOf(i), i == 7 ? unloadable : newest, to_aad});
   }
-  const auto moved = keyring->ResealDeks(wanted);
+  const auto moved = Patiently(wanted, [&](const auto& deks) { return keyring->ResealDeks(deks); });
   REQUIRE(moved.size() == made.size());
   std::set<Bytes> ivs;
   for (size_t i = 0; i < made.size(); ++i) {
@@ -371,7 +397,7 @@ TEST_CASE_FIXTURE(Batch, "Batches of several threads share keys, cache and sessi
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int round = 0; round < 20; ++round) {
-        const auto opened = keyring->OpenDeks(ToOpen(made));
+        const auto opened = Open(ToOpen(made));
         for (size_t i = 0; i < made.size(); ++i) {
           if (!opened[i]) {
             ++missing;
@@ -399,7 +425,39 @@ TEST_CASE("Initialising makes every key once and finds it afterwards") {
   CHECK(third.value().created.empty());
   const std::set<std::string> existing(third.value().existing.begin(), third.value().existing.end());
   CHECK(existing == std::set<std::string>{"claviger-root-v1", "claviger-lookup-v1", "claviger-audit-v1",
-                                          "claviger-token-v1"});
+                                          "claviger-tls-v1", "claviger-token-v1"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "The TLS key is of P-256 and signs handshakes only") {
+  const auto keys = keyring->PublicKeys(SigningKey::kTls).value();
+  REQUIRE(keys.size() == 1);
+  CHECK(keys[0].kid == "claviger-tls-v1");
+  CHECK(keys[0].algorithm == crypto::SignatureAlgorithm::kEs256);
+  const Bytes handshake = crypto::TrialHandshake();
+  const auto signature = keyring->SignAs(SigningKey::kTls, keys[0].kid, handshake);
+  REQUIRE(signature);
+  CHECK(crypto::VerifyEs256(keys[0].raw, handshake, signature.value().bytes));
+  CheckFails(keyring->SignAs(SigningKey::kTls, keys[0].kid, kAad), ErrorKind::kInternal);
+  CheckFails(keyring->Sign(SigningKey::kTls, handshake), ErrorKind::kInternal);
+  CheckFails(keyring->SignAs(SigningKey::kTls, "claviger-tls-v2", handshake), ErrorKind::kNotFound);
+  CheckFails(keyring->SignAs(SigningKey::kTls, "claviger-token-v1", handshake), ErrorKind::kNotFound);
+}
+
+TEST_CASE("A token of before there were TLS keys lacks nothing else") {
+  Kit kit;
+  const HsmConfig config = FreshToken();
+  kit.Initialize(config);
+  REQUIRE(OnToken<bool>(config, Want::kOurKeys, [](Session& session) -> Outcome<bool> {
+    TRYV(DestroyKey(session, KeyHalf::kPrivate, "claviger-tls-v1"));
+    TRYV(DestroyKey(session, KeyHalf::kPublic, "claviger-tls-v1"));
+    return true;
+  }));
+  const auto keyring = kit.Open(config);
+  CHECK(keyring->PublicKeys(SigningKey::kTls).value().empty());
+  CHECK(keyring->Sign(SigningKey::kToken, kAad));
+  CHECK(keyring->RefreshSigningKeys());
+  CheckFails(keyring->SignAs(SigningKey::kTls, "claviger-tls-v1", crypto::TrialHandshake()),
+             ErrorKind::kNotFound);
 }
 
 TEST_CASE_FIXTURE(Fixture, "Health names module and token and counts what is held") {

@@ -14,6 +14,7 @@
 //   do close-sessions     once: closes every session of the process (login and session keys go too)
 //   do logout             once: logs out
 //   do finalize           once: C_Finalize, as another user of the module in this process would
+//   do try WHAT           once: tries what a sandbox may forbid; forbidden_acts.h says what there is
 // All rules of a function apply, in the order of the file. A line that is not understood makes every call
 // fail with CKR_ARGUMENTS_BAD, so that a misspelt fault is noticed. `do` acts inside the next call.
 //
@@ -21,7 +22,8 @@
 // are undefined.
 //
 // Record: each C_Initialize, C_Finalize and C_Login is appended to CLAVIGER_FAULTS_FILE.calls, as
-// "C_Login CKR_OK", and the IV that the caller gives for each AES-GCM encryption, as "IV 0102...".
+// "C_Login CKR_OK", and the IV that the caller gives for each AES-GCM encryption, as "IV 0102...",
+// and what became of each `do try`, as "TRY socket EPERM".
 
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
@@ -31,6 +33,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -41,6 +44,7 @@
 
 #include "hsm/failure.h"
 #include "tests/hsm/fault_rules.h"
+#include "tests/hsm/forbidden_acts.h"
 
 namespace {
 
@@ -82,7 +86,13 @@ void RecordIv(const CK_MECHANISM& mechanism) {
   Record("IV", hex);
 }
 
+void Try(const std::string& what) {
+  const int error = TryAct(what);
+  Record("TRY", what + ' ' + (error == 0 ? "done" : strerrorname_np(error)));
+}
+
 void DoOnce(const std::string& what) {
+  if (what.starts_with("try ")) return Try(what.substr(4));
   const std::lock_guard alone(inside);
   const std::lock_guard lock(state_mutex);
   if (what == "finalize") {

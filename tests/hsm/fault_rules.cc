@@ -39,6 +39,11 @@ bool FaultRules::ParseLine(const std::string& line, File& file) {
   if (first == "hsm-iv") return file.hsm_iv = true;
   if (!(words >> second)) return false;
   if (first == "do") {
+    if (second == "try") {
+      std::getline(words >> std::ws, third);
+      file.actions.push_back("try " + third);
+      return !third.empty();
+    }
     file.actions.push_back(second);
     return second == "close-sessions" || second == "logout" || second == "finalize";
   }

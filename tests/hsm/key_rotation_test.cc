@@ -42,8 +42,9 @@ struct Other {
   explicit Other(const HsmConfig& of) : config(of), session(of) {}
   void Make(uint32_t version) {
     CK_MECHANISM mechanism{CKM_EC_EDWARDS_KEY_PAIR_GEN, nullptr, 0};
-    Template public_key = SigningPublicTemplate(Name(version), config);
-    Template private_key = SigningPrivateTemplate(Name(version), config);
+    const auto algorithm = crypto::SignatureAlgorithm::kEdDsa;
+    Template public_key = SigningPublicTemplate(Name(version), algorithm);
+    Template private_key = SigningPrivateTemplate(Name(version), algorithm, config);
     CK_OBJECT_HANDLE halves[2];
     REQUIRE(session.ck.C_GenerateKeyPair(session.handle, &mechanism, public_key.data(), public_key.size(),
                                          private_key.data(), private_key.size(), &halves[0],

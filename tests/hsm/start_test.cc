@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "hsm/key_ceremony.h"
 #include "hsm/pin_file.h"
 #include "tests/hsm/faults.h"
 
@@ -124,6 +125,14 @@ TEST_CASE_FIXTURE(Start, "A token missing at the first try is found at a later o
   kit.Initialize(config);
   faults.Set("C_GetTokenInfo error CKR_DEVICE_ERROR times 1");
   CHECK(OpenKeyring(config, kit.clock, kit.random, kit.log));
+}
+
+TEST_CASE_FIXTURE(Start, "A program that makes one visit finds a token that another process is writing to") {
+  kit.Initialize(config);
+  faults.Set("C_GetTokenInfo error CKR_GENERAL_ERROR times 5");
+  CHECK(ListRootKeys(config));
+  faults.Set("C_OpenSession error CKR_TOKEN_NOT_PRESENT");
+  CHECK_FALSE(ListRootKeys(config));
 }
 
 TEST_CASE_FIXTURE(Start, "A PIN file that others could read or that is not a plain file is refused") {

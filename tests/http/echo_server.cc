@@ -186,7 +186,7 @@ Options Parse(int argc, char** argv) {
     else if (name == "--cert")
       config.tls.certificate_chain_pem = text;
     else if (name == "--key")
-      config.tls.private_key_pem = text;
+      config.tls.private_key = text;
     else if (name == "--trust")
       trusted.push_back(text);
     else if (name == "--io-threads")
@@ -220,7 +220,7 @@ Options Parse(int argc, char** argv) {
     else
       std::abort();
   }
-  config.trusted_proxies = api::http::TrustedProxies::Parse(trusted).value();
+  config.trusted_proxies = api::http::AddressList::Parse(trusted).value();
   return options;
 }
 

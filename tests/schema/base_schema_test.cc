@@ -65,6 +65,18 @@ TEST_CASE("the built-in migrations are complete and the runtime role passes the 
   CHECK(schema::CheckRuntimeRole(*runtime));
 }
 
+TEST_CASE("only primary keys and unique constraints have indexes that begin with the organisation") {
+  auto owner = As("claviger_owner");
+  const auto rows = Must(
+      owner->Run(Sql("SELECT i.indexrelid::regclass::text FROM pg_index i"
+                     "  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+                     "  LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
+                     " WHERE a.attname = 'org_id' AND c.oid IS NULL AND i.indrelid::regclass::text NOT LIKE "
+                     "'audit_events%'"),
+                 {}));
+  for (int row = 0; row < rows.size(); ++row) FAIL_CHECK(rows.Text(row, 0));
+}
+
 TEST_CASE("a role that could do more than the runtime role is refused at start") {
   for (const char* role : {"claviger_owner", "postgres"}) {
     const auto status = schema::CheckRuntimeRole(*As(role));

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from . import wait
+from . import key_process, wait
 from .api import Api
 from .faults import Faults
 from .paths import CLAVIGERD, FAULT_MODULE, SOFTHSM_MODULE, SOURCE
@@ -56,6 +56,7 @@ class Installation:
         values = {
             "auth.signup": "direct",
             "log.level": "debug",
+            "metrics.readers": "127.0.0.1",
             "process.startup_wait": "5s",
             "http.listen": f"127.0.0.1:{port}",
             "http.certificate": self.tls / "server.crt",
@@ -65,6 +66,7 @@ class Installation:
             "hsm.module": SOFTHSM_MODULE,
             "hsm.token_label": self.token.label,
             "hsm.pin_file": self.token.pin_file,
+            "hsm.write_path": [self.token.tokens],
             "password.memory_kib": 8192,
             "password.passes": 1,
             # All tests of a run come from one address and log in all the time.
@@ -115,7 +117,10 @@ class Installation:
 
     def faulty_daemon(self, name="faulty", **overrides):
         """A daemon on the fault module; its `faults` sets and clears them."""
-        faults = Faults(self.directory / f"{name}.faults")
+        directory = self.directory / f"{name}.faults"
+        directory.mkdir(exist_ok=True)
+        faults = Faults(directory / "rules")
+        overrides = {"hsm__write_path": [self.token.tokens, directory]} | overrides
         daemon = self.daemon(name, faults.environment, hsm__module=FAULT_MODULE, **overrides)
         daemon.faults = faults
         return daemon
@@ -145,8 +150,8 @@ class Daemon:
         self._environment = environment
         self.process = None
 
-    def start(self, ready=True):
-        command = [str(CLAVIGERD), "run", "--config", str(self.config_path), *ROOT_FLAGS]
+    def start(self, ready=True, flags=ROOT_FLAGS):
+        command = [str(CLAVIGERD), "run", "--config", str(self.config_path), *flags]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.installation.environment(self._environment))
@@ -176,9 +181,11 @@ class Daemon:
         return self.process.wait(timeout=timeout)
 
     def kill9(self):
+        """Returns when its key processes have ended, too: some tokens are not found while one is being let go."""
         if self.running:
-            self.process.kill()
-            self.process.wait(timeout=30)
+            others = key_process.beside(self)
+            self.installation.token.kill(self.process)
+            wait.until(lambda: all(map(key_process.gone, others)), "its key processes to end", 60)
 
     def restart(self):
         assert self.stop() == 0, self.log_text()[-3000:]

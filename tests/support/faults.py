@@ -25,8 +25,18 @@ class Faults:
     def clear(self):
         self.set()
 
-    def logins(self):
-        """The return codes of all C_Login calls so far."""
+    def calls(self, function):
+        """The return codes of all calls of that function so far, in whichever process."""
+        return [rest for name, rest in self._record() if name == function]
+
+    def tried(self):
+        """What became of each `do try` so far: pairs of the act and "done" or an error."""
+        return [rest.rsplit(" ", 1) for name, rest in self._record() if name == "TRY"]
+
+    def _record(self):
         if not self.calls_path.exists():
             return []
-        return [code for name, code in map(str.split, self.calls_path.read_text().splitlines()) if name == "C_Login"]
+        return [line.split(" ", 1) for line in self.calls_path.read_text().splitlines()]
+
+    def logins(self):
+        return self.calls("C_Login")

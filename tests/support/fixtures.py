@@ -102,3 +102,27 @@ def mailing(installation, mail):
     node = installation.daemon("mailing", **mail.settings(installation.directory))
     yield node
     assert node.stop() == 0, node.log_text()[-3000:]
+
+
+@pytest.fixture(scope="module")
+def own_cluster():
+    """PostgreSQL for one file of tests, to be broken."""
+    cluster = Cluster()
+    yield cluster
+    cluster.resume()
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def own_installation(own_cluster, tmp_path_factory):
+    installation = Installation(own_cluster, tmp_path_factory.mktemp("own"))
+    yield installation
+    installation.close()
+
+
+@pytest.fixture
+def own_daemon(own_installation):
+    """A daemon that a test may kill; a fresh process for each test."""
+    daemon = own_installation.daemon("own")
+    yield daemon
+    daemon.kill9()

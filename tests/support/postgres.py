@@ -40,6 +40,8 @@ class Cluster:
         self._process = None
         if self.account:
             os.chown(self.directory, self.account.pw_uid, self.account.pw_gid)
+            # A daemon of root's comes by its account alone: it drops what lets root through everywhere.
+            self.directory.chmod(0o711)
         self._initialise(settings or {})
         self.start()
 

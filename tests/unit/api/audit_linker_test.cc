@@ -110,6 +110,9 @@ TEST_CASE_FIXTURE(Fixture, "what is not linked yet is not exported") {
   Must(linker.LinkOnce());
   Add(alice.org, 1);
   CHECK(Must(Verify(alice)).records == 2);
+  Must(linker.LinkOnce());
+  CHECK(Must(trail.Records(alice, 0, 1, 10)).size() == 2);  // up to the first checkpoint
+  CHECK(Must(trail.Records(alice, 0, 2, 10)).size() == 3);
 }
 
 TEST_CASE_FIXTURE(Fixture, "an edited, removed or exchanged record is found") {
@@ -144,6 +147,8 @@ TEST_CASE_FIXTURE(Fixture, "an edited, removed or exchanged record is found") {
 TEST_CASE_FIXTURE(Fixture, "a pass links a thousand records at most, the oldest first") {
   Add(alice.org, 1001);
   CHECK(Must(linker.LinkOnce()) == 1000);
+  CHECK(Count("SELECT count(*) FROM audit_links WHERE event_id = (SELECT max(id::text)::uuid FROM "
+              "audit_events)") == 0);
   CHECK(Must(linker.LinkOnce()) == 1);
   CHECK(Must(Verify(alice, 1000)).records == 1001);
 }
@@ -361,8 +366,19 @@ TEST_CASE_FIXTURE(Fixture, "records that wait raise no alarm, and are watched un
     clock.Advance(std::chrono::seconds(10));
   }
   Must(Connect("claviger_app", name)->RunScript("DELETE FROM audit_pending"));
+  CHECK(Must(linker.RequeueKept()) == 0);  // once a minute
   clock.Advance(std::chrono::minutes(1));
   CHECK(Must(linker.RequeueKept()) == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a minute is looked at when it is over, and no sooner") {
+  for (int look = 0; look < 200; ++look) CHECK(Must(linker.RequeueKept()) == 0);
+  Add(alice.org, 1);
+  Must(Connect("claviger_app", name)->RunScript("DELETE FROM audit_pending"));
+  clock.Advance(std::chrono::minutes(3));
+  uint64_t found = 0;
+  for (int look = 0; look < 5; ++look) found += Must(linker.RequeueKept());
+  CHECK(found == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a record that cannot be linked hides no later one that was kept from it") {
@@ -475,4 +491,10 @@ TEST_CASE_FIXTURE(Fixture, "events are found by every filter, newest first, of t
   agent.type = PrincipalType::kAgent;
   agent.id = NewUuidV7(clock, random);
   CHECK(Must(trail.Events(agent, {})).empty());
+  AuditDraft own(http::Request{}, "secret.read", "op");
+  own.SetActor(agent);
+  Must(audit.Insert(*lease, own.Finish(clock, random, "success")));
+  CHECK(Must(trail.Events(agent, {})).size() == 1);
+  CHECK(Must(trail.Events(agent, {.actor_id = FormatUuid(agent.id)})).size() == 1);
+  CHECK(Must(trail.Events(agent, {.actor_id = FormatUuid(user.id)})).empty());
 }

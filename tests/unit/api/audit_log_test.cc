@@ -99,6 +99,9 @@ TEST_CASE_FIXTURE(Fixture, "without a database every record is refused, and acce
   std::vector<std::future<bool>> answers;
   for (int i = 0; i < 20; ++i) answers.push_back(Append(audit, Record()));
   for (auto& answer : answers) CHECK(!answer.get());
+  CHECK(audit.FailedWithin(std::chrono::seconds(10)));
+  clock.Advance(std::chrono::seconds(11));
+  CHECK(!audit.FailedWithin(std::chrono::seconds(10)));
   Server().Start();
   while (!Append(audit, Record()).get()) std::this_thread::yield();
   CHECK(Events() == PendingEvents());
@@ -113,6 +116,17 @@ TEST_CASE_FIXTURE(Fixture, "a connection lost between two batches costs no recor
   CHECK(PendingEvents() == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "records that are sent again, for the answer was lost, are there and queued once") {
+  AuditLog audit(pool, clock, random, QuietLog(), 100);
+  const std::vector<crypto::AuditRecord> records{Record(), Record()};
+  auto lease = Must(pool.Acquire());
+  Must(audit.Insert(*lease, records));
+  Must(audit.Insert(*lease, records));
+  CHECK(Events() == 2);
+  CHECK(PendingEvents() == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a full queue refuses at once") {
   auto blocker = Connect("claviger_owner", name);
   auto transaction = Must(blocker->Begin());
@@ -121,7 +135,9 @@ TEST_CASE_FIXTURE(Fixture, "a full queue refuses at once") {
   auto committing = Append(audit, Record());
   AwaitBlocked();
   auto first = Append(audit, Record());
+  CHECK(audit.Accepting());
   auto second = Append(audit, Record());
+  CHECK(!audit.Accepting());
   auto third = Append(audit, Record());
   CHECK(third.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
   CHECK(!third.get());

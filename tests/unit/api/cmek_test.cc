@@ -223,7 +223,7 @@ TEST_CASE_FIXTURE(Sealed, "it waits for an HSM that is away, but not for ever") 
 TEST_CASE_FIXTURE(Sealed, "a node that stops says so of what it worked on") {
   Fill(60);
   std::optional<CmekRunner> own;
-  own.emplace(CmekConfig{.rotations = 1, .secrets_per_second = 1},
+  own.emplace(CmekConfig{.rotations = 1, .pace = {1}},
               CmekRunner::Parts{pool, keyring, audit, clock, random, QuietLog()});
   Cmek by_own{pool, *own, audit, clock, random};
   const auto stopped = Must(Begin(by_own));

@@ -9,8 +9,8 @@ namespace {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-TrustedProxies Trusting(std::vector<std::string> words) {
-  auto proxies = TrustedProxies::Parse(std::move(words));
+AddressList Trusting(std::vector<std::string> words) {
+  auto proxies = AddressList::Parse(std::move(words));
   REQUIRE(proxies);
   return *std::move(proxies);
 }
@@ -22,21 +22,21 @@ Headers Lines(const std::vector<std::string>& values) {
 }
 
 // The client's text, or "refused".
-std::string Client(const TrustedProxies& proxies, std::string peer, const std::vector<std::string>& lines) {
-  const auto client = proxies.FindClient(PeerAddress(std::move(peer)), Lines(lines));
+std::string Client(const AddressList& proxies, std::string peer, const std::vector<std::string>& lines) {
+  const auto client = FindClient(proxies, PeerAddress(std::move(peer)), Lines(lines));
   return client ? client->text : "refused";
 }
 
 }  // namespace
 
 TEST_CASE("without a trusted proxy the peer is the client, whatever it says") {
-  for (const auto& proxies : {TrustedProxies(), Trusting({"10.0.0.0/8", "unix"})}) {
+  for (const auto& proxies : {AddressList(), Trusting({"10.0.0.0/8", "unix"})}) {
     CHECK(Client(proxies, "192.0.2.7", {}) == "192.0.2.7");
     CHECK(Client(proxies, "192.0.2.7", {"203.0.113.9"}) == "192.0.2.7");
     CHECK(Client(proxies, "192.0.2.7", {"127.0.0.1", "not an address"}) == "192.0.2.7");
     CHECK(Client(proxies, "::1", {"10.0.0.1"}) == "::1");
   }
-  CHECK(Client(TrustedProxies(), "unix", {"203.0.113.9"}) == "unix");
+  CHECK(Client(AddressList(), "unix", {"203.0.113.9"}) == "unix");
 }
 
 TEST_CASE("behind trusted proxies the client is the rightmost address that is none of them") {
@@ -116,7 +116,7 @@ TEST_CASE("no other header says who the client is") {
   const Headers headers{{"forwarded", "for=203.0.113.9"}, {"x-real-ip", "203.0.113.9"},
                         {"x-client-ip", "203.0.113.9"},   {"true-client-ip", "203.0.113.9"},
                         {"x-forwarded", "203.0.113.9"},   {"x_forwarded_for", "203.0.113.9"}};
-  CHECK(Trusting({"10.0.0.1"}).FindClient(PeerAddress("10.0.0.1"), headers)->text == "10.0.0.1");
+  CHECK(FindClient(Trusting({"10.0.0.1"}), PeerAddress("10.0.0.1"), headers)->text == "10.0.0.1");
 }
 
 TEST_CASE("only who connected from this machine itself is local") {
@@ -125,7 +125,7 @@ TEST_CASE("only who connected from this machine itself is local") {
   CHECK(PeerAddress("unix").IsLocal());
   CHECK_FALSE(PeerAddress("192.0.2.7").IsLocal());
   // A loopback address that a proxy names is a loopback of the proxy's.
-  const auto client = Trusting({"10.0.0.0/8"}).FindClient(PeerAddress("10.0.0.1"), Lines({"127.0.0.1"}));
+  const auto client = FindClient(Trusting({"10.0.0.0/8"}), PeerAddress("10.0.0.1"), Lines({"127.0.0.1"}));
   CHECK(client->ip->IsLoopback());
   CHECK_FALSE(client->IsLocal());
 }
@@ -136,6 +136,6 @@ TEST_CASE("trusted proxies are networks, addresses or unix, and never everybody"
   for (const char* word :
        {"", "UNIX", "unix:/run/x", "10.0.0.1/8", "0.0.0.0/0", "::/0", "::ffff:0:0/96", "*", "proxy"}) {
     CAPTURE(word);
-    CHECK_FALSE(TrustedProxies::Parse({"10.0.0.0/8", word}));
+    CHECK_FALSE(AddressList::Parse({"10.0.0.0/8", word}));
   }
 }

@@ -89,7 +89,7 @@ struct Fixture : MfaFixture {
   }
   Progress Run() { return Must(Run(runner)); }
   Result<Progress> OtherNodeRuns() {
-    RootRunner other({0, 0ms}, PartsOf(clock));
+    RootRunner other({{}, 0ms}, PartsOf(clock));
     return Run(other);
   }
   void LeaseEnds() {
@@ -126,7 +126,7 @@ struct Fixture : MfaFixture {
   MailSender sender{{10s, 60s}, {pool, keyring, transport, clock, random, QuietLog()}};
   Interruption interruption{clock};
   RotationRunner vault_runner{{}, PartsOf(clock)};
-  RootRunner runner{{0, 0ms}, PartsOf(interruption)};
+  RootRunner runner{{{}, 0ms}, PartsOf(interruption)};
   http::ClientAddress client = http::PeerAddress("192.0.2.7");
   std::vector<VaultId> made;
 };
@@ -191,7 +191,7 @@ TEST_CASE_FIXTURE(Fixture, "from its beginning on no KEK is written under an old
   CHECK(refused.error().sqlstate == "40001");
   CHECK(Count("SELECT count(*) FROM vaults") == 1);
 
-  RootRunner runner_there({0, 0ms}, {pool, late, audit, clock, random, QuietLog()});
+  RootRunner runner_there({{}, 0ms}, {pool, late, audit, clock, random, QuietLog()});
   const auto waits = runner_there.Step();
   REQUIRE(!waits);
   CHECK(waits.error().kind == ErrorKind::kUnavailable);
@@ -288,6 +288,20 @@ TEST_CASE_FIXTURE(Fixture, "a node that was taken for dead changes nothing while
   }
 }
 
+TEST_CASE_FIXTURE(Fixture, "whoever takes it up again makes all older claims void, be it the same node") {
+  Begin();
+  const Uuid node = NewUuidV7(clock, random);
+  const auto take = [&](auto& c) { return root_store::Take(c, node, clock.Now()); };
+  const auto first = *With<std::optional<root_store::Claim>>(take);
+  const auto second = *With<std::optional<root_store::Claim>>(take);
+  const auto advance = [&](const root_store::Claim& claim) {
+    return With<bool>([&](auto& c) { return root_store::Advance(c, claim, 1, clock.Now()); });
+  };
+  CHECK(!advance(first));
+  CHECK(advance(second));
+  CHECK(Now().resealed == 1);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a lease that has not ended is respected, but by the node that holds it") {
   Begin();
   CHECK(Must(runner.Step()) == Progress::kMore);
@@ -366,7 +380,7 @@ TEST_CASE_FIXTURE(Fixture, "what was sealed before the new system KEK, and comes
 }
 
 TEST_CASE_FIXTURE(Fixture, "no system KEK is removed before those who still seal under it had their time") {
-  RootRunner patient({0, 1h}, PartsOf(clock));
+  RootRunner patient({{}, 1h}, PartsOf(clock));
   const uint32_t root = Begin();
   CHECK(Must(Run(patient)) == Progress::kWait);
   CHECK(Count("SELECT count(*) FROM totp_factors WHERE kek_version = 2") == 1);

@@ -89,6 +89,17 @@ TEST_CASE_FIXTURE(RotationsFixture,
 }
 
 TEST_CASE_FIXTURE(RotationsFixture,
+                  "whoever takes it up again makes all older claims void, be it the same node") {
+  Begin();
+  const Uuid node = NewUuidV7(clock, random);
+  auto lease = Must(pool.Acquire());
+  const auto first = *Must(rotations_store::TakeNext(*lease, node, clock.Now()));
+  const auto second = *Must(rotations_store::TakeNext(*lease, node, clock.Now()));
+  CHECK(!Must(rotations_store::Advance(*lease, first, 1, clock.Now())));
+  CHECK(Must(rotations_store::Advance(*lease, second, 1, clock.Now())));
+}
+
+TEST_CASE_FIXTURE(RotationsFixture,
                   "a lease that has not ended is respected, but by the node that holds it") {
   Fill(1);
   const auto rotation = Begin();

@@ -201,7 +201,7 @@ TEST_CASE_FIXTURE(RotationsFixture, "a node goes no faster than configured, and 
   const auto rotation = Begin();
   const SystemClock real;
   {
-    RotationRunner slow({.secrets_per_second = 1}, {pool, keyring, audit, real, random, QuietLog()});
+    RotationRunner slow({.pace = {1}}, {pool, keyring, audit, real, random, QuietLog()});
     slow.Start();
     while (Now(rotation).resealed == 0) std::this_thread::yield();
   }

@@ -1,7 +1,12 @@
 """The HSM is gone, hangs, forgets us or changes its PIN, while the daemon runs."""
 
+import os
+import shutil
+import signal
+
 import pytest
 from support import wait
+from support.key_process import key_processes
 
 
 @pytest.fixture
@@ -26,6 +31,15 @@ def hsm_status(daemon):
     response = daemon.api().get("/v1/health/hsm", timeout=1)
     assert response.status_code == 200
     return response.json()["status"]
+
+
+def empty(directory):
+    """Although a process may be writing there."""
+    def emptied():
+        for each in directory.iterdir():
+            shutil.rmtree(each, ignore_errors=True)
+        return not any(directory.iterdir())
+    wait.until(emptied, "the directory to be empty")
 
 
 def works(vault):
@@ -100,3 +114,28 @@ def test_what_is_answered_while_it_comes_and_goes_is_true(faulty, filled):
     assert acknowledged
     for path, value in acknowledged.items():
         assert filled.get(path).json()["value"] == value
+
+
+@pytest.mark.parametrize("how", ["reconnects", "is replaced"])
+def test_another_token_in_its_place_is_not_used(faulty, filled, tmp_path, how):
+    installation = faulty.installation
+    tokens, ours = installation.token.tokens, tmp_path / "ours"
+    # The directory itself stays: it is all that the key process may write to.
+    shutil.copytree(tokens, ours)
+    empty(tokens)
+    try:
+        installation.token.initialize()
+        assert installation.run("init").returncode == 0
+        if how == "reconnects":
+            faulty.faults.set("do logout")
+        else:
+            os.kill(key_processes(faulty)[0], signal.SIGKILL)
+        wait.until(lambda: "other keys than before" in faulty.api().get("/v1/health/hsm").json().get("last_error", ""),
+                   "health to tell why", 60)
+        assert hsm_status(faulty) == "unavailable"
+        assert filled.get("before").status_code == 503 and filled.put("during", "lost").status_code == 503
+    finally:
+        empty(tokens)
+        shutil.copytree(ours, tokens, dirs_exist_ok=True)
+    wait.until(lambda: works(filled), "reads to work again", timeout=60)
+    assert filled.get("during").status_code == 404
