@@ -5,9 +5,9 @@ import secrets
 
 import pytest
 from support import wait
-from support.daemon import free_port
 from support.mail import PASSWORD as MAIL_PASSWORD
 from support.mail import MailServer
+from support.ports import free_port
 
 PASSWORD = "Gr0und-Water-Runs-Deep!"
 WAITS = "mail cannot be delivered; it waits"

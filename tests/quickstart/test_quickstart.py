@@ -10,12 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import CLAVIGERD, SOURCE
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from support.ports import free_port
 
 
 class Quickstart:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from . import key_process, wait
 from .api import Api
 from .faults import Faults
 from .paths import CLAVIGERD, FAULT_MODULE, SOFTHSM_MODULE, SOURCE
+from .ports import free_port
 from .postgres import APP, OWNER
 from .token import Token
 
@@ -20,12 +20,6 @@ from .token import Token
 START_TIMEOUT = 60
 STOP_TIMEOUT = 60
 ROOT_FLAGS = ["--allow-root"] if os.geteuid() == 0 else []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def clean_environment():

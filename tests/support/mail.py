@@ -10,7 +10,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from . import wait
-from .daemon import free_port
+from .ports import free_port
 
 USER, PASSWORD = "claviger", "mail-Pa55-canary"
 

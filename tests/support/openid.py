@@ -9,8 +9,8 @@ import urllib.parse
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from support.daemon import free_port
 from support.paths import SOURCE
+from support.ports import free_port
 
 MODULES = SOURCE / "build" / "node" / "oidc"
 CALLBACK = "https://client.invalid/callback"

@@ -11,8 +11,8 @@ import threading
 from pathlib import Path
 
 from . import wait
-from .daemon import free_port
 from .paths import SOURCE
+from .ports import free_port
 
 HEADER = re.compile(r"<(\d{1,3})>1 (\S+) (\S+) clavigerd - (\S+) - ")
 
