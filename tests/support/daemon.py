@@ -109,13 +109,13 @@ class Installation:
             daemon.start()
         return daemon
 
-    def faulty_daemon(self, name="faulty", **overrides):
+    def faulty_daemon(self, name="faulty", start=True, **overrides):
         """A daemon on the fault module; its `faults` sets and clears them."""
         directory = self.directory / f"{name}.faults"
         directory.mkdir(exist_ok=True)
         faults = Faults(directory / "rules")
         overrides = {"hsm__write_path": [self.token.tokens, directory]} | overrides
-        daemon = self.daemon(name, faults.environment, hsm__module=FAULT_MODULE, **overrides)
+        daemon = self.daemon(name, faults.environment, start, hsm__module=FAULT_MODULE, **overrides)
         daemon.faults = faults
         return daemon
 
