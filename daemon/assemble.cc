@@ -109,7 +109,11 @@ Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& sign
   const ServiceManager manager;
   Startup startup(signals, clock, log, config.startup_wait);
   TRYV(Stage(ExitCode::kProtection, LockMemory(config.memory_lock, log)));
-  const Sandbox sandbox(config.sandbox, PlanOfApi(config, starter ? starter->process() : 0), log);
+  const auto plan = PlanOfApi(config, starter ? starter->process() : 0);
+  if (const std::string reach = ReachOf(plan, config.hsm.pin_file); !reach.empty()) {
+    log.Warn("the process that serves HTTP reaches hsm.pin_file", {{"by", reach}});
+  }
+  const Sandbox sandbox(config.sandbox, plan, log);
   TRYV(Stage(ExitCode::kProtection, sandbox.Enter()));
   TRY(auto refused_passwords, Stage(ExitCode::kConfig, ReadBlocklist(config)));
   const crypto::PasswordBlocklist blocklist(std::move(refused_passwords));

@@ -117,6 +117,18 @@ Sandbox::Plan PlanOfApi(const Config& config, pid_t starter) {
   return plan;
 }
 
+std::string ReachOf(const Sandbox::Plan& plan, const std::string& file) {
+  if (!plan.fence || file.empty()) return "";
+  std::error_code absent;
+  const fs::path real = fs::weakly_canonical(file, absent);
+  for (const Reach& reach : plan.fence->reaches) {
+    const fs::path reached = fs::weakly_canonical(reach.path, absent);
+    const auto [end, rest] = std::mismatch(reached.begin(), reached.end(), real.begin(), real.end());
+    if (!reached.empty() && end == reached.end()) return reach.path;
+  }
+  return "";
+}
+
 Sandbox::Plan PlanOfKeyProcess(const Config& config) {
   return {.process = "key process",
           .fence = FenceOfKeyProcess(config),

@@ -98,6 +98,19 @@ def test_a_sandbox_that_only_logs_or_is_off_says_so_loudly(own_installation):
             daemon.kill9()
 
 
+def test_a_pin_beside_the_certificate_is_told_of(own_installation):
+    pin = own_installation.tls / "pin"
+    pin.write_text(own_installation.token.pin)
+    pin.chmod(0o600)
+    for pin_file, told_of in ((pin, [str(own_installation.tls)]), (own_installation.token.pin_file, [])):
+        daemon = own_installation.daemon(f"pin-{len(told_of)}", hsm__pin_file=pin_file)
+        try:
+            told = [line for line in daemon.logs if line["message"] == "the process that serves HTTP reaches hsm.pin_file"]
+            assert [line["by"] for line in told] == told_of
+        finally:
+            daemon.kill9()
+
+
 def test_a_module_gets_the_sockets_that_the_configuration_gives_it(own_installation):
     daemon = own_installation.faulty_daemon("networked", hsm__sockets="network")
     try:

@@ -198,11 +198,18 @@ TEST_CASE("each plan of a configuration has the files that it names") {
   CHECK(!reaches(key, "/pins"));
   CHECK(!reaches(key, "/state"));
   CHECK(!reaches(key, "/certificates"));
+  CHECK(ReachOf(api, "/pins/pin").empty());
+  CHECK(ReachOf(api, "/certificates-of-others/pin").empty());
+  CHECK(ReachOf(api, "/certificates/../pins/pin").empty());
+  CHECK(ReachOf(api, "/certificates/pin") == "/certificates");
+  CHECK(ReachOf(api, "/pins/../state/below/pin") == "/state");
+  CHECK(ReachOf(api, "").empty());
   config.http.tls.certificate_chain_pem = "/chain.pem";
   CHECK(!reaches(PlanOfApi(config, 1), "/"));
   CHECK(reaches(PlanOfApi(config, 1), "/chain.pem") == false);
   config.key_processes = 0;
   CHECK(!PlanOfApi(config, 0).fence);
+  CHECK(ReachOf(PlanOfApi(config, 0), "/pins/pin").empty());
 }
 
 #endif
