@@ -2,19 +2,12 @@
 
 import pytest
 from support import wait
+from support.secrets import vault_with_one_secret, works
 
 
 @pytest.fixture
 def filled(own_daemon):
-    """A vault with one secret."""
-    vault = own_daemon.api().signup().create_vault()
-    assert vault.put("before", "value-before").status_code == 201
-    return vault
-
-
-def works(vault):
-    response = vault.get("before", raw=True)
-    return response.status_code == 200 and response.json()["value"] == "value-before"
+    return vault_with_one_secret(own_daemon)
 
 
 OUTAGES = {

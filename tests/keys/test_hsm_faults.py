@@ -7,6 +7,7 @@ import signal
 import pytest
 from support import wait
 from support.key_process import key_processes
+from support.secrets import vault_with_one_secret, works
 
 
 @pytest.fixture
@@ -20,10 +21,7 @@ def faulty(own_installation):
 
 @pytest.fixture
 def filled(faulty):
-    """A vault with one secret."""
-    vault = faulty.api().signup().create_vault()
-    assert vault.put("before", "value-before").status_code == 201
-    return vault
+    return vault_with_one_secret(faulty)
 
 
 def hsm_status(daemon):
@@ -40,11 +38,6 @@ def empty(directory):
             shutil.rmtree(each, ignore_errors=True)
         return not any(directory.iterdir())
     wait.until(emptied, "the directory to be empty")
-
-
-def works(vault):
-    response = vault.get("before", raw=True)
-    return response.status_code == 200 and response.json()["value"] == "value-before"
 
 
 @pytest.mark.parametrize("rule", [
@@ -73,6 +66,21 @@ def test_it_ends_in_order_although_calls_hang_inside(faulty, filled):
     assert filled.get("before").status_code == 503
     assert faulty.stop() == 0
     assert faulty.logs[-1]["message"] == "hsm_module_hangs_at_shutdown"
+
+
+def test_a_slow_one_is_waited_for_and_one_that_takes_too_long_is_503(own_installation):
+    daemon = own_installation.faulty_daemon("slow", hsm__operation_timeout="2s")
+    try:
+        vault = vault_with_one_secret(daemon)
+        daemon.faults.set("C_Decrypt delay 300")
+        assert works(vault)
+        daemon.faults.set("C_Decrypt delay 4000")
+        assert vault.get("before").status_code == 503
+        assert daemon.api().get("/v1/health/live").status_code == 200
+        daemon.faults.clear()
+        wait.until(lambda: works(vault), "reads to work again", timeout=60)
+    finally:
+        daemon.kill9()
 
 
 @pytest.mark.parametrize("action", ["do close-sessions", "do logout"])

@@ -90,6 +90,21 @@ def test_a_daemon_that_restarts_finds_the_keeper_and_the_keeper_ends_what_was_th
     assert len(keeper.key_processes()) == 1 and keeper.key_processes() != before
 
 
+def test_without_the_keeper_a_daemon_serves_until_a_key_process_ends(daemon, keeper):
+    vault = daemon.api().signup().create_vault()
+    assert vault.put("a", "b").status_code == 201
+    orphan, = keeper.key_processes()
+    keeper.process.kill()
+    keeper.process.wait()
+    for _ in range(20):
+        assert vault.get("a").json()["value"] == "b"
+    os.kill(orphan, signal.SIGKILL)
+    wait.until(lambda: vault.get("a", raw=True).status_code == 503, "its end to be noticed", 30)
+    keeper.start()
+    wait.until(lambda: vault.get("a", raw=True).status_code == 200, "the daemon to connect", 60)
+    assert keeper.key_processes() != [orphan]
+
+
 def test_a_keeper_that_comes_later_is_waited_for(own_installation):
     keeper = Keeper(own_installation, "late")
     daemon = own_installation.daemon("late", start=False, **without_keys(keeper, process__startup_wait="60s"))
