@@ -226,11 +226,15 @@ Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& sign
   server->Start();
   Announce(config, *server, log);
   manager.Ready();
-  Supervise(*server, *exports, signals, manager, log);
+  const Status supervised = Supervise(*server, *exports, starter.get(), signals, manager, log);
 
   manager.Stopping();
   readiness.SetDraining();
-  log.Info("stopping");
+  if (supervised) {
+    log.Info("stopping");
+  } else {
+    log.Failure("stopping, to be started again", supervised.error());
+  }
   const bool delivered = server->Drain(config.drain_timeout);
   if (!delivered) log.Warn("answers in flight were cut off by the drain deadline");
   // Nobody waits for what has not begun by now: its clients get 500, and it never happens.
@@ -242,7 +246,7 @@ Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& sign
   hashers.Stop();
   server->Stop();
   log.Info("stopped");
-  return boost::outcome_v2::success();
+  return Stage(ExitCode::kInternal, supervised);
 }
 
 }  // namespace claviger::daemon

@@ -9,7 +9,7 @@ namespace {
 sigset_t OurSignals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, number);
   return set;
 }
 
@@ -25,7 +25,8 @@ std::optional<Signal> Signals::Wait(std::chrono::milliseconds limit) {
   const timespec timeout{limit.count() / 1000, (limit.count() % 1000) * 1000000};
   const int number = sigtimedwait(&set, nullptr, &timeout);
   if (number < 0) return std::nullopt;  // nothing came, or a debugger interrupted
-  return number == SIGHUP ? Signal::kReload : Signal::kStop;
+  if (number == SIGHUP) return Signal::kReload;
+  return number == SIGCHLD ? Signal::kChild : Signal::kStop;
 }
 
 }  // namespace claviger::daemon

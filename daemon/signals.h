@@ -6,11 +6,12 @@
 
 namespace claviger::daemon {
 
-enum class Signal { kStop, kReload };
+// kChild: a process that this one has started may have ended.
+enum class Signal { kStop, kReload, kChild };
 
 class Signals {
  public:
-  // Blocks SIGTERM, SIGINT and SIGHUP for this thread and every thread it starts from now on.
+  // Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD for this thread and every thread it starts from now on.
   Signals();
   // The next signal, or nothing within `limit`.
   std::optional<Signal> Wait(std::chrono::milliseconds limit);

@@ -25,14 +25,17 @@ bool IsDone(const std::future<Status>& reload) {
 }  // namespace
 
 // The certificate is read on a thread of its own: the HSM may have it wait for longer than the watchdog does.
-void Supervise(api::http::Server& server, Exports& exports, Signals& signals, const ServiceManager& manager,
-               const Log& log) {
+Status Supervise(api::http::Server& server, Exports& exports, const Starter* starter, Signals& signals,
+                 const ServiceManager& manager, const Log& log) {
   const auto interval = manager.watchdog_interval();
   std::future<Status> reload;  // valid while it is under way
   bool wanted = false;
   for (;;) {
     const auto signal = signals.Wait(reload.valid() ? kReloadPoll : interval.value_or(kLongestWait));
-    if (signal == Signal::kStop) return;
+    if (signal == Signal::kStop) return Ok();
+    if (starter != nullptr && starter->Gone()) {
+      return Unavailable("The process that starts key processes has ended");
+    }
     if (signal == Signal::kReload) wanted = true;
     if (reload.valid() && IsDone(reload)) {
       Tell(reload.get(), log);

@@ -1,5 +1,6 @@
 #include "daemon/key_process/starter.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -133,6 +134,12 @@ ForkedStarter::~ForkedStarter() {
   if (AwaitEnd(process_, 2 * patience_, status)) return;
   ::kill(process_, SIGKILL);
   AwaitEnd(process_, kKillTakes, status);
+}
+
+// Nobody else holds the other end.
+bool ForkedStarter::Gone() const {
+  pollfd end{.fd = control_.fd(), .events = 0, .revents = 0};
+  return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
 }
 
 Result<Starter::Started> ForkedStarter::Start(uint32_t seat) {

@@ -29,6 +29,8 @@ class Starter {
   virtual Result<Started> Start(uint32_t seat) = 0;
   // Its own; 0: it is no child of this one.
   virtual pid_t process() const { return 0; }
+  // It has ended for good: no key process can be started any more.
+  virtual bool Gone() const { return false; }
 };
 
 class ForkedStarter final : public Starter {
@@ -46,13 +48,14 @@ class ForkedStarter final : public Starter {
 
   Result<Started> Start(uint32_t seat) override;
   pid_t process() const override { return process_; }
+  bool Gone() const override;
 
  private:
   ForkedStarter(Channel control, pid_t process, std::chrono::milliseconds patience)
       : control_(std::move(control)), process_(process), patience_(patience) {}
 
-  std::mutex mutex_;  // one question at a time; guards the next two
   Channel control_;
+  std::mutex mutex_;  // one question at a time; guards the next
   uint64_t asked_ = 0;
   const pid_t process_;
   const std::chrono::milliseconds patience_;

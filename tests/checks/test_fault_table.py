@@ -31,6 +31,9 @@ TESTS = {
         f"{KEY_PROCESS}: test_a_stopped_key_process_is_replaced",
         f"{KEY_PROCESS}: test_two_key_processes_share_the_vaults",
     ],
+    "the process that starts key processes is killed": [
+        f"{KEY_PROCESS}: test_without_its_starter_the_daemon_ends_in_order_and_says_so",
+    ],
     "a token of our label comes back with other keys": [
         f"{HSM}: test_another_token_in_its_place_is_not_used",
         "tests/hsm/kinship_test.cc: A copy of our token from before the newest root was made is not used",

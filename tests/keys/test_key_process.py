@@ -294,6 +294,25 @@ def test_signals_to_all_processes_are_the_daemons_alone(faulty, filled, number):
     assert not gone(key_process(faulty)) and not gone(starter(faulty))
 
 
+def test_without_its_starter_the_daemon_ends_in_order_and_says_so(faulty, filled):
+    """Whoever keeps it running starts it again; as it was it could replace no key process."""
+    pids = [key_process(faulty), starter(faulty)]
+    with Stopped(pids[1]):
+        assert works(filled)
+    account = faulty.api().signup()
+    load = Load(account)
+    wait.until(lambda: load.acknowledged, "the load to begin")
+    os.kill(pids[1], signal.SIGKILL)
+    assert faulty.process.wait(timeout=60) == 1
+    load.stop()
+    told = [line for line in faulty.logs if line["level"] == "error"]
+    assert [line["message"] for line in told] == ["stopping, to be started again"]
+    wait.until(lambda: all(gone(pid) for pid in pids), "both to end", timeout=30)
+    faulty.start()
+    load.acknowledged_writes_are_readable(account)
+    assert not load.existing_paths(faulty) & load.unanswered
+
+
 def test_a_stop_ends_all_of_them(faulty, filled):
     pids = [key_process(faulty), starter(faulty)]
     assert faulty.stop() == 0
