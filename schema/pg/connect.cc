@@ -15,11 +15,14 @@ namespace {
 
 // Sent in the startup message, hence in force before the first statement and above any setting of the role.
 // pg_temp comes last and pg_catalog is implied first, so that no temporary object can stand in for a table.
+// Over TCP the server asks after a silent client and ends the session, with its locks and its place, if it
+// hears nothing for 30 s; by itself it would wait for two hours.
 std::string SessionOptions(const PgConfig& config) {
   return fmt::format(
       "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c TimeZone=UTC "
       "-c search_path=public,pg_temp -c default_transaction_isolation=read\\ committed -c "
-      "synchronous_commit=on",
+      "synchronous_commit=on -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c "
+      "tcp_keepalives_count=3 -c tcp_user_timeout=30s",
       config.statement_timeout.count(), config.lock_timeout.count(),
       config.idle_in_transaction_timeout.count());
 }

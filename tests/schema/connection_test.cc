@@ -35,6 +35,19 @@ TEST_CASE("a connection has the session settings that all of the program relies 
   CHECK(Setting(*connection, "application_name") == "claviger");
 }
 
+// They hold for TCP: over a Unix socket the server shows 0, and keeps what it was told beside it.
+TEST_CASE("a connection tells the server to look after a client that fell silent") {
+  auto connection = Connect();
+  const auto told = [&](const char* name) {
+    return std::string(
+        Must(connection->Run(Sql("SELECT reset_val FROM pg_settings WHERE name = $1"), {name})).Text(0, 0));
+  };
+  CHECK(told("tcp_keepalives_idle") == "15");
+  CHECK(told("tcp_keepalives_interval") == "5");
+  CHECK(told("tcp_keepalives_count") == "3");
+  CHECK(told("tcp_user_timeout") == "30000");
+}
+
 TEST_CASE("the role's own settings do not override ours") {
   auto connection = Connect();
   (void)Must(
