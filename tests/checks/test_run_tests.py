@@ -7,7 +7,7 @@ import pytest
 
 from sources import ROOT
 
-SUITES = ("checks", "contract", "cli", "daemon", "keys", "browser", "quickstart")
+SUITES = ("checks", "contract", "cli", "daemon", "nodes", "keys", "browser", "quickstart")
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def run(tree, *arguments):
 
 def test_all_suites_run_and_are_counted(tree):
     result = run(tree)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "7 passed, 0 failed"), result.stderr
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "8 passed, 0 failed"), result.stderr
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_one_failure_fails_the_run(tree, suite):
     (tree / "tests" / suite / "test_bad.py").write_text("def test_bad():\n    assert False\n")
     result = run(tree)
-    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "7 passed, 1 failed")
+    assert (result.returncode, result.stdout.splitlines()[-1]) == (1, "8 passed, 1 failed")
 
 
 def test_suites_that_could_not_end_fail_the_run(tree):

@@ -101,9 +101,9 @@ class Installation:
         return subprocess.run([str(CLAVIGERD), command, "--config", str(path), *root, *flags], capture_output=True,
                               text=True, timeout=timeout, env=self.environment(environment))
 
-    def daemon(self, name="daemon", environment=None, start=True, **overrides):
-        """A further daemon on this installation, stopped with it."""
-        daemon = Daemon(self, name, environment, overrides)
+    def daemon(self, name="daemon", environment=None, start=True, host=None, **overrides):
+        """A further daemon on this installation, stopped with it; `host`: where (support/network.py), if not here."""
+        daemon = Daemon(self, name, environment, overrides, host)
         self._daemons.append(daemon)
         if start:
             daemon.start()
@@ -130,14 +130,16 @@ class Installation:
 class Daemon:
     """One clavigerd on a port of its own, which it keeps over restarts."""
 
-    def __init__(self, installation, name, environment, overrides):
+    def __init__(self, installation, name, environment, overrides, host=None):
         self.installation = installation
         self.ca = installation.ca
+        self.host = host
         self.port = free_port()
-        self.base_url = f"https://127.0.0.1:{self.port}"
+        address = f"{host.address if host else '127.0.0.1'}:{self.port}"
+        self.base_url = f"https://{address}"
         self.state = installation.directory / f"{name}.state"
         self.state.mkdir(mode=0o700, exist_ok=True)
-        overrides = {"process__state_directory": self.state} | overrides
+        overrides = {"process__state_directory": self.state, "http__listen": address} | overrides
         self.log_path = installation.directory / f"{name}.log"
         self.config_path = installation.write_config(
             installation.directory / f"{name}.conf", self.port, **overrides)
@@ -146,6 +148,8 @@ class Daemon:
 
     def start(self, ready=True, flags=ROOT_FLAGS):
         command = [str(CLAVIGERD), "run", "--config", str(self.config_path), *flags]
+        if self.host:
+            command = [*self.host.enter(), *command]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.installation.environment(self._environment))
@@ -168,6 +172,21 @@ class Daemon:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def pause(self):
+        """SIGSTOP; returns when none of its threads runs any more."""
+        self.signal(signal.SIGSTOP)
+
+        def stopped():
+            try:
+                return all(task.joinpath("stat").read_text().rpartition(")")[2].split()[0] == "T"
+                           for task in Path(f"/proc/{self.process.pid}/task").iterdir())
+            except (FileNotFoundError, ProcessLookupError):  # a thread that ends
+                return False
+        wait.until(stopped, "it to stop")
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
 
     def stop(self, timeout=STOP_TIMEOUT):
         """SIGTERM; returns the exit status."""

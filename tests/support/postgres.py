@@ -1,4 +1,4 @@
-"""A private PostgreSQL 15 cluster: Unix socket only, peer authentication, no password."""
+"""A private PostgreSQL 15 cluster: Unix socket and peer authentication; over a network only where a test says so."""
 
 import os
 import pwd
@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg2
 
@@ -26,10 +27,19 @@ def _unprivileged():
     return pwd.getpwnam("postgres") if os.geteuid() == 0 else None
 
 
+class Listening(NamedTuple):
+    """At one address, over TLS, for the runtime role with its password, from one network."""
+
+    address: str
+    clients: str
+    certificate: Path
+    key: Path
+
+
 class Cluster:
     """Started at once; stop() stops it and removes its files."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, listening=None):
         self.account = _unprivileged()
         # A socket's path has 107 bytes at most, so not under pytest's long temporary names.
         self.directory = Path(tempfile.mkdtemp(prefix="claviger-pg-", dir="/tmp"))
@@ -43,6 +53,8 @@ class Cluster:
             # A daemon of root's comes by its account alone: it drops what lets root through everywhere.
             self.directory.chmod(0o711)
         self._initialise(settings or {})
+        if listening:
+            self._listen(listening)
         self.start()
 
     def _run(self, *command, **arguments):
@@ -68,6 +80,17 @@ class Cluster:
         ours = {"root", "postgres", pwd.getpwuid(os.geteuid()).pw_name}
         (self.data / "pg_ident.conf").write_text("".join(
             f"claviger {system} {role}\n" for system in sorted(ours) for role in (SUPERUSER, OWNER, APP)))
+
+    def _listen(self, listening):
+        for source, name in ((listening.certificate, "server.crt"), (listening.key, "server.key")):
+            shutil.copy(source, self.data / name)
+            (self.data / name).chmod(0o600)
+            if self.account:
+                os.chown(self.data / name, self.account.pw_uid, self.account.pw_gid)
+        with open(self.data / "postgresql.conf", "a") as file:
+            file.write(f"listen_addresses = '{listening.address}'\nssl = on\n")
+        with open(self.data / "pg_hba.conf", "a") as file:
+            file.write(f"hostssl all {APP} {listening.clients} scram-sha-256\n")
 
     def start(self):
         command = [str(BIN / "postgres"), "-D", str(self.data)]
