@@ -5,19 +5,13 @@ import subprocess
 
 import pytest
 
+from limits import DATA_KEYS_PER_SECOND, LIMITS
 from support.daemon import Installation
 from support.network import Network
 from support.paths import SOURCE
 from support.postgres import APP, Cluster, Listening
 from witness import Witness
 
-# Shorter than by default, so that a test need not wait long for a limit.
-LIMITS = {
-    "database__connect_timeout": "1s", "database__acquire_timeout": "1s", "database__statement_timeout": "2s",
-    "database__lock_timeout": "2s", "database__idle_in_transaction_timeout": "4s",
-}
-# Data keys per second: a rotation takes some seconds.
-PACE = 25
 NODES = 3
 
 
@@ -69,7 +63,7 @@ def all_nodes(network, trio_installation, witness):
                 f"sslrootcert={trio_installation.ca} passfile={passfile}")
     nodes = [trio_installation.daemon(f"node{index}", host=host, start=False, database__conninfo=conninfo,
                                       http__trusted_proxies=network.addresses["clients"],
-                                      rotation__secrets_per_second=PACE, **LIMITS)
+                                      rotation__secrets_per_second=DATA_KEYS_PER_SECOND, **LIMITS)
              for index, host in enumerate(network.hosts)]
     for index, node in enumerate(nodes):
         node.index = index

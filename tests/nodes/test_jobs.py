@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from clients import insist
-from conftest import PACE
+from limits import DATA_KEYS_PER_SECOND
 from support import wait
 from witness import address
 
-SECRETS = 5 * PACE
+SECRETS = 5 * DATA_KEYS_PER_SECOND
 # The lease is 30 s; TCP gives a silent node up after as many.
 LEASE = 30
 
