@@ -34,7 +34,8 @@ Result<Bytes> CredentialMac(Keyring& keyring, std::string_view purpose, std::str
   Bytes message = CanonicalWriter(purpose).Field(credential).Take();
   auto mac = keyring.Mac(message);
   Wipe(message.data(), message.size());
-  return mac;
+  if (!mac) return mac.error();
+  return std::move(mac.value().bytes);
 }
 
 }  // namespace claviger::crypto

@@ -61,6 +61,11 @@ Result<Dek> CustomerKeyring::OpenDek(const WrappedKek& kek, const SealedDek& sea
   return keyring_->OpenDek(kek, inner, aad);
 }
 
+Result<SealedDek> CustomerKeyring::SealDek(const WrappedKek& kek, const Dek& dek, ByteView aad) {
+  TRY(auto sealed, keyring_->SealDek(kek, dek, aad));
+  return AddLayer(kek, std::move(sealed), aad);
+}
+
 Result<SealedDek> CustomerKeyring::ResealDek(const DekToReseal& dek) {
   TRY(const auto inner, RemoveLayer(dek.from, dek.sealed, dek.from_aad));
   TRY(auto resealed, keyring_->ResealDek({dek.from, inner, dek.from_aad, dek.to, dek.to_aad}));

@@ -28,6 +28,7 @@ class CustomerKeyring final : public Keyring {
   }
   Result<NewDek> GenerateDek(const WrappedKek& kek, ByteView aad) override;
   Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) override;
+  Result<SealedDek> SealDek(const WrappedKek& kek, const Dek& dek, ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<SealedDek> ResealDek(const DekToReseal& dek) override;
@@ -41,7 +42,8 @@ class CustomerKeyring final : public Keyring {
   }
   Result<std::vector<PublicKey>> PublicKeys(SigningKey which) override { return keyring_->PublicKeys(which); }
   Status RefreshSigningKeys() override { return keyring_->RefreshSigningKeys(); }
-  Result<Bytes> Mac(ByteView message) override { return keyring_->Mac(message); }
+  Result<LookupMac> Mac(ByteView message) override { return keyring_->Mac(message); }
+  Result<std::optional<LookupMac>> OlderMac(ByteView message) override { return keyring_->OlderMac(message); }
   KeyringHealth Health() const override { return keyring_->Health(); }
 
  private:

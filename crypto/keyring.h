@@ -84,6 +84,14 @@ struct Signature {
   Bytes bytes;  // 64 bytes: EdDSA, or ES256 as r || s
 };
 
+// What is stored of a credential: 32 bytes under the lookup key of that version.
+struct LookupMac {
+  uint32_t version = 1;
+  Bytes bytes;
+
+  friend bool operator==(const LookupMac&, const LookupMac&) = default;
+};
+
 struct KeyringHealth {
   enum class State : uint8_t { kOk, kDegraded, kUnavailable };
   State state = State::kUnavailable;
@@ -93,8 +101,9 @@ struct KeyringHealth {
   uint32_t sessions_total = 0;
   uint32_t sessions_in_use = 0;
   uint32_t cached_keks = 0;
-  uint64_t generation = 0;  // counts (re)connections
-  std::string last_error;   // text of the newest failure or empty; no secrets
+  uint32_t newest_root = 0;  // its version as it was found last; 0: not known
+  uint64_t generation = 0;   // counts (re)connections
+  std::string last_error;    // text of the newest failure or empty; no secrets
   std::optional<Time> last_error_at;
   std::optional<Time> last_ok_at;  // the newest successful exercise of the root key
 };
@@ -113,6 +122,8 @@ class Keyring {
   };
   virtual Result<NewDek> GenerateDek(const WrappedKek& kek, ByteView aad) = 0;
   virtual Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) = 0;
+  // Seals a data key that another token opened. Of all others the HSM has made its part.
+  virtual Result<SealedDek> SealDek(const WrappedKek& kek, const Dek& dek, ByteView aad) = 0;
   // Many at once, in fewer visits to the HSM; one answer each, in their order. An empty one was tried once
   // without success, or left untried by a visit that became long: the verb for one tries it, with the
   // remedies, or tells why there is none.
@@ -155,8 +166,11 @@ class Keyring {
   // Looks for root and signing keys made or destroyed since; after a failure those known before stay.
   virtual Status RefreshSigningKeys() = 0;
 
-  // HMAC-SHA-256 under the lookup key: 32 bytes.
-  virtual Result<Bytes> Mac(ByteView message) = 0;
+  // HMAC-SHA-256 under the lookup key, the newest one.
+  virtual Result<LookupMac> Mac(ByteView message) = 0;
+  // The same under the lookup key from before, while the installation moves to another token; else nothing,
+  // and the HSM is not asked.
+  virtual Result<std::optional<LookupMac>> OlderMac(ByteView) { return std::nullopt; }
 
   // Never blocks on the HSM: reports what a background probe, which exercises the root key, saw last.
   virtual KeyringHealth Health() const = 0;

@@ -31,7 +31,7 @@ Status Answer(const Config& config, Channel& channel, KeyService& service, const
 // A process that takes another's place must not find another token under its name.
 Status CheckToken(crypto::Keyring& keyring, Ledger& ledger) {
   TRY(const auto mac, keyring.Mac(AsBytes("claviger/ledger/1")));
-  if (!ledger.Recognises(mac)) return Unavailable("the token holds other keys than before");
+  if (!ledger.Recognises(mac.bytes)) return Unavailable("the token holds other keys than before");
   return Ok();
 }
 

@@ -53,7 +53,7 @@ Result<std::vector<KeyCheck>> CheckValues(crypto::Keyring& keyring,
     checks.push_back({hsm::RootKeyName(kek.root_version), CheckValue(crypto::Sha256(kek.check))});
   }
   TRY(const auto mac, keyring.Mac(AsBytes("claviger/check-value/1")));
-  checks.push_back({"claviger-lookup", CheckValue(mac)});
+  checks.push_back({"claviger-lookup", CheckValue(mac.bytes)});
   TRYV(AddSigningKeys(keyring, SigningKey::kToken, checks));
   TRYV(AddSigningKeys(keyring, SigningKey::kAudit, checks));
   TRYV(AddSigningKeys(keyring, SigningKey::kTls, checks));

@@ -14,6 +14,9 @@ class OfflineKeyring final : public crypto::Keyring {
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek&, const crypto::SealedDek&, ByteView) override {
     return Refuse();
   }
+  Result<crypto::SealedDek> SealDek(const crypto::WrappedKek&, const crypto::Dek&, ByteView) override {
+    return Refuse();
+  }
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override {
     return std::vector<std::optional<NewDek>>(deks.size());
   }
@@ -31,7 +34,7 @@ class OfflineKeyring final : public crypto::Keyring {
   }
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey) override { return Refuse(); }
   Status RefreshSigningKeys() override { return Refuse(); }
-  Result<Bytes> Mac(ByteView) override { return Refuse(); }
+  Result<crypto::LookupMac> Mac(ByteView) override { return Refuse(); }
   crypto::KeyringHealth Health() const override { return {}; }
 
  private:

@@ -45,7 +45,7 @@ Outcome<std::shared_ptr<Connection>> Connection::Open(const std::shared_ptr<Modu
       new Connection(module, config, std::move(token), std::move(anchor), std::move(owner), std::move(keys)));
   TRY(auto lease, connection->pool_.Acquire());
   TRYV(connection->RenewSelfTest(*lease));
-  TRYV(kinship.Prove(*lease, *connection->owner_, connection->roots_, connection->lookup_,
+  TRYV(kinship.Prove(*lease, *connection->owner_, connection->roots_, connection->lookup_.handle,
                      *connection->self_test()));
   return connection;
 }
@@ -125,13 +125,18 @@ Outcome<crypto::Dek> Connection::OpenDek(const crypto::WrappedKek& kek, const cr
   });
 }
 
-Outcome<crypto::SealedDek> Connection::ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv) {
-  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+Outcome<crypto::SealedDek> Connection::SealDek(const crypto::WrappedKek& kek, ByteView dek, ByteView aad,
+                                               const Iv& iv) {
   return WithKek<crypto::SealedDek>(
-      dek.to, [&](Session& session, CK_OBJECT_HANDLE key) -> Outcome<crypto::SealedDek> {
-        TRY(auto sealed, GcmSeal(session, key, gcm_iv_, iv, dek.to_aad, clear.key.View()));
+      kek, [&](Session& session, CK_OBJECT_HANDLE key) -> Outcome<crypto::SealedDek> {
+        TRY(auto sealed, GcmSeal(session, key, gcm_iv_, iv, aad, dek));
         return crypto::SealedDek{std::move(sealed)};
       });
+}
+
+Outcome<crypto::SealedDek> Connection::ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv) {
+  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+  return SealDek(dek.to, clear.key.View(), dek.to_aad, iv);
 }
 
 Outcome<crypto::Signature> Connection::Sign(const SigningKeyPair& key, ByteView message) {
@@ -184,8 +189,11 @@ std::shared_ptr<const SigningKeys> Connection::signing_keys() const {
   return signing_;
 }
 
-Outcome<Bytes> Connection::Mac(ByteView message) {
-  return InSession<Bytes>([&](Session& session) { return HmacSha256(session, lookup_, message); });
+Outcome<crypto::LookupMac> Connection::Mac(ByteView message) {
+  return InSession<crypto::LookupMac>([&](Session& session) -> Outcome<crypto::LookupMac> {
+    TRY(auto mac, HmacSha256(session, lookup_.handle, message));
+    return crypto::LookupMac{lookup_.version, std::move(mac)};
+  });
 }
 
 Outcome<void> Connection::Probe() {

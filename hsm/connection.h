@@ -35,9 +35,10 @@ class Connection {
   Outcome<crypto::Keyring::NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad, const Iv& iv,
                                                ByteView mask);
   Outcome<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed, ByteView aad);
+  Outcome<crypto::SealedDek> SealDek(const crypto::WrappedKek& kek, ByteView dek, ByteView aad, const Iv& iv);
   Outcome<crypto::SealedDek> ResealDek(const crypto::Keyring::DekToReseal& dek, const Iv& iv);
   Outcome<crypto::Signature> Sign(const SigningKeyPair& key, ByteView message);
-  Outcome<Bytes> Mac(ByteView message);
+  Outcome<crypto::LookupMac> Mac(ByteView message);
 
   // Exercises the root key, and destroys what was forgotten.
   Outcome<void> Probe();
@@ -50,6 +51,7 @@ class Connection {
   uint32_t sessions_total() const { return 2 + pool_.total(); }
   uint32_t sessions_in_use() const { return pool_.in_use(); }
   uint32_t cached_keks() const { return keks_.size(); }
+  uint32_t newest_root() const { return roots_.Newest().version; }
 
  private:
   Connection(const std::shared_ptr<Module>& module, const HsmConfig& config, Token token, Session anchor,
@@ -73,7 +75,7 @@ class Connection {
   const Session anchor_;
   const std::shared_ptr<OwnerSession> owner_;
   RootKeys roots_;
-  const CK_OBJECT_HANDLE lookup_;
+  const LookupKey lookup_;
   KekCache keks_;
   SessionPool pool_;
   mutable std::mutex mutex_;  // guards everything below

@@ -102,7 +102,7 @@ Outcome<KeySet> FindKeys(Session& session) {
   TRY(keys.roots, FindRootKeys(session));
   TRY(auto lookups, FindRole(session, CKO_SECRET_KEY, kLookupRole));
   if (lookups.empty()) return Missing(kLookupRole);
-  keys.lookup = lookups.rbegin()->second;
+  keys.lookup = {lookups.rbegin()->first, lookups.rbegin()->second};
   TRY(keys.signing, FindSigningKeys(session));
   return keys;
 }

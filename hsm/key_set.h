@@ -37,11 +37,16 @@ struct SigningKeys {
   }
 };
 
+struct LookupKey {
+  uint32_t version = 0;
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+};
+
 // Handles are valid for one login.
 struct KeySet {
   RootKeys::Versions roots;
   SigningKeys signing;
-  CK_OBJECT_HANDLE lookup = CK_INVALID_HANDLE;  // the newest version
+  LookupKey lookup;  // the newest version
 };
 
 // Refuses a set that lacks a role, holds two keys of one name, or a private key without its public half.

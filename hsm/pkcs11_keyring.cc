@@ -90,6 +90,8 @@ class Pkcs11Keyring final : public crypto::Keyring {
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  Result<crypto::SealedDek> SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                    ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
@@ -99,7 +101,7 @@ class Pkcs11Keyring final : public crypto::Keyring {
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
-  Result<Bytes> Mac(ByteView message) override;
+  Result<crypto::LookupMac> Mac(ByteView message) override;
   crypto::KeyringHealth Health() const override { return supervisor_.Health(); }
 
  private:
@@ -261,6 +263,24 @@ Result<crypto::Dek> Pkcs11Keyring::OpenDek(const crypto::WrappedKek& kek, const 
   return Perform<crypto::Dek>(Opening(kek, sealed, aad));
 }
 
+// The same data key at each attempt, so the same plaintext: yet each has an IV of its own.
+Result<crypto::SealedDek> Pkcs11Keyring::SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                                 ByteView aad) {
+  if (dek.key.size() != kDekBytes) return Internal("data key of wrong length");
+  struct Input {
+    crypto::WrappedKek kek;
+    SecretBytes dek;
+    Bytes aad;
+  };
+  auto input =
+      std::make_shared<const Input>(Input{kek, SecretBytes(dek.key.View()), Bytes(aad.begin(), aad.end())});
+  return PerformPrepared<crypto::SealedDek>([&] {
+    return [input, iv = NewIv()](Connection& connection) {
+      return connection.SealDek(input->kek, input->dek.View(), input->aad, iv);
+    };
+  });
+}
+
 Result<crypto::SealedDek> Pkcs11Keyring::ResealDek(const DekToReseal& dek) {
   if (dek.sealed.bytes.size() != kSealedDekBytes) return IntegrityFailure("sealed data key of wrong length");
   return PerformPrepared<crypto::SealedDek>([&] { return Resealing(dek); });
@@ -384,9 +404,10 @@ Status Pkcs11Keyring::RefreshSigningKeys() {
   return Ok();
 }
 
-Result<Bytes> Pkcs11Keyring::Mac(ByteView message) {
+Result<crypto::LookupMac> Pkcs11Keyring::Mac(ByteView message) {
   auto input = std::make_shared<const SecretBytes>(message);
-  return Perform<Bytes>([input](Connection& connection) { return connection.Mac(input->View()); });
+  return Perform<crypto::LookupMac>(
+      [input](Connection& connection) { return connection.Mac(input->View()); });
 }
 
 }  // namespace

@@ -194,6 +194,7 @@ crypto::KeyringHealth Supervisor::Health() const {
     health.sessions_total = connection_->sessions_total();
     health.sessions_in_use = connection_->sessions_in_use();
     health.cached_keks = connection_->cached_keks();
+    health.newest_root = connection_->newest_root();
   }
   return health;
 }

@@ -211,6 +211,9 @@ void GuessBudgets::Report(std::string_view what, const Status& status) const {
   if (!status.has_value()) log_.Failure(what, status.error());
 }
 
-Result<Bytes> GuessKey(crypto::Keyring& keyring) { return keyring.Mac(AsBytes("claviger/guess-key/1")); }
+Result<Bytes> GuessKey(crypto::Keyring& keyring) {
+  TRY(auto mac, keyring.Mac(AsBytes("claviger/guess-key/1")));
+  return std::move(mac.bytes);
+}
 
 }  // namespace claviger::api

@@ -81,6 +81,7 @@ struct MeteredKeyring::Meters {
   Meter generate_kek{operations, seconds, "generate_kek"};
   Meter generate_dek{operations, seconds, "generate_dek"};
   Meter open_dek{operations, seconds, "open_dek"};
+  Meter seal_dek{operations, seconds, "seal_dek"};
   Meter reseal_dek{operations, seconds, "reseal_dek"};
   Meter generate_deks{operations, seconds, "generate_deks"};
   Meter open_deks{operations, seconds, "open_deks"};
@@ -125,6 +126,11 @@ Result<crypto::Dek> MeteredKeyring::OpenDek(const crypto::WrappedKek& kek, const
   return meters_->open_dek.Run([&] { return keyring_.OpenDek(kek, sealed, aad); });
 }
 
+Result<crypto::SealedDek> MeteredKeyring::SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                                  ByteView aad) {
+  return meters_->seal_dek.Run([&] { return keyring_.SealDek(kek, dek, aad); });
+}
+
 std::vector<std::optional<crypto::Keyring::NewDek>> MeteredKeyring::GenerateDeks(
     const std::vector<DekToMake>& deks) {
   return meters_->generate_deks.Run([&] { return keyring_.GenerateDeks(deks); });
@@ -160,7 +166,7 @@ Status MeteredKeyring::RefreshSigningKeys() {
   return meters_->refresh.Run([&] { return keyring_.RefreshSigningKeys(); });
 }
 
-Result<Bytes> MeteredKeyring::Mac(ByteView message) {
+Result<crypto::LookupMac> MeteredKeyring::Mac(ByteView message) {
   return meters_->mac.Run([&] { return keyring_.Mac(message); });
 }
 

@@ -21,6 +21,8 @@ class MeteredKeyring final : public crypto::Keyring {
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  Result<crypto::SealedDek> SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                    ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
@@ -30,7 +32,11 @@ class MeteredKeyring final : public crypto::Keyring {
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
-  Result<Bytes> Mac(ByteView message) override;
+  Result<crypto::LookupMac> Mac(ByteView message) override;
+  // Not counted: but for a move to another token nothing is asked.
+  Result<std::optional<crypto::LookupMac>> OlderMac(ByteView message) override {
+    return keyring_.OlderMac(message);
+  }
   crypto::KeyringHealth Health() const override { return keyring_.Health(); }
 
  private:

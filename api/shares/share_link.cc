@@ -38,7 +38,7 @@ Result<LinkId> LinkOf(crypto::Keyring& keyring, const ShareTerms& terms) {
                             .Field(uint64_t{terms.max_access_count})
                             .Take();
   TRY(const auto mac, keyring.Mac(message));
-  return LinkId{AsUuidV4(mac)};
+  return LinkId{AsUuidV4(mac.bytes)};
 }
 
 Bytes LookupOf(const LinkId& link) {

@@ -26,6 +26,9 @@ class SigningKeyring final : public Keyring {
   Result<Dek> OpenDek(const WrappedKek& kek, const SealedDek& sealed, ByteView aad) override {
     return keyring_.OpenDek(kek, sealed, aad);
   }
+  Result<SealedDek> SealDek(const WrappedKek& kek, const Dek& dek, ByteView aad) override {
+    return keyring_.SealDek(kek, dek, aad);
+  }
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override {
     return keyring_.GenerateDeks(deks);
   }
@@ -41,7 +44,8 @@ class SigningKeyring final : public Keyring {
     return keyring_.SignAs(which, kid, message);
   }
   Status RefreshSigningKeys() override { return keyring_.RefreshSigningKeys(); }
-  Result<Bytes> Mac(ByteView message) override { return keyring_.Mac(message); }
+  Result<LookupMac> Mac(ByteView message) override { return keyring_.Mac(message); }
+  Result<std::optional<LookupMac>> OlderMac(ByteView message) override { return keyring_.OlderMac(message); }
   KeyringHealth Health() const override { return keyring_.Health(); }
 
  private:

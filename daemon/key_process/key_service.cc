@@ -172,8 +172,7 @@ std::optional<SecretBytes> KeyService::Answer(ByteView message) {
       ByteView text;
       wire.Field(text, kMaxMacMessageBytes);
       if (!wire.Complete()) return std::nullopt;
-      return Reply(head.number, keyring.Mac(text),
-                   [](WireWriter& answer, const Bytes& mac) { answer.Field(mac, kMacBytes); });
+      return Reply(head.number, keyring.Mac(text));
     }
     case Verb::kFindCustomerKey: {
       const auto name = Read<crypto::CustomerTokens::KeyName>(wire);
@@ -192,6 +191,10 @@ std::optional<SecretBytes> KeyService::Answer(ByteView message) {
       wire.Field(kid, kMaxKidBytes);
       wire.Field(handshake, kMaxHandshakeBytes);
       return wire.Complete() ? Reply(head.number, SignHandshake(kid, handshake)) : std::nullopt;
+    }
+    case Verb::kSealDek: {
+      const auto dek = Read<DekToSeal>(wire);
+      return dek ? Reply(head.number, keyring.SealDek(dek->kek, dek->dek, dek->aad)) : std::nullopt;
     }
   }
   return std::nullopt;

@@ -35,8 +35,9 @@ enum class Verb : uint8_t {
   kFindCustomerKey,
   kCheckCustomerKey,
   kSignHandshake,
+  kSealDek,
 };
-inline constexpr auto kLastVerb = static_cast<uint8_t>(Verb::kSignHandshake);
+inline constexpr auto kLastVerb = static_cast<uint8_t>(Verb::kSealDek);
 
 // What comes from a key process.
 enum class Notice : uint8_t { kAnswer = 64, kHello, kReady, kRefused, kHealth };
@@ -142,6 +143,12 @@ void Pass(Wire& wire, T& signature) {
   wire.Field(signature.bytes, kMaxSignatureBytes);
 }
 
+template <class Wire, Is<crypto::LookupMac> T>
+void Pass(Wire& wire, T& mac) {
+  wire.Number(mac.version);
+  wire.Field(mac.bytes, kMacBytes);
+}
+
 template <class Wire, Is<Error> T>
 void Pass(Wire& wire, T& error) {
   PassChoice(wire, error.kind, ErrorKind::kInternal);
@@ -172,6 +179,7 @@ void Pass(Wire& wire, T& health) {
   wire.Number(health.sessions_total);
   wire.Number(health.sessions_in_use);
   wire.Number(health.cached_keks);
+  wire.Number(health.newest_root);
   wire.Number(health.generation);
   wire.Field(health.last_error, kMaxCauseBytes);
   wire.Option(health.last_error_at, [&](auto& time) { PassTime(wire, time); });
@@ -186,6 +194,11 @@ struct DekToMake {
 struct DekToOpen {
   crypto::WrappedKek kek;
   crypto::SealedDek sealed;
+  Bytes aad;
+};
+struct DekToSeal {
+  crypto::WrappedKek kek;
+  crypto::Dek dek;
   Bytes aad;
 };
 struct DekToReseal {
@@ -207,6 +220,12 @@ requires Is<T, DekToOpen> || Is<T, crypto::Keyring::DekToOpen>
 void Pass(Wire& wire, T& dek) {
   Pass(wire, dek.kek);
   Pass(wire, dek.sealed);
+  wire.Field(dek.aad, kMaxAadBytes);
+}
+template <class Wire, Is<DekToSeal> T>
+void Pass(Wire& wire, T& dek) {
+  Pass(wire, dek.kek);
+  Pass(wire, dek.dek);
   wire.Field(dek.aad, kMaxAadBytes);
 }
 template <class Wire, class T>

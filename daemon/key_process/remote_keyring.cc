@@ -154,6 +154,15 @@ Result<crypto::Dek> RemoteKeyring::OpenDek(const crypto::WrappedKek& kek, const 
                              [&](WireWriter& wire) { Pass(wire, dek); });
 }
 
+Result<crypto::SealedDek> RemoteKeyring::SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                                 ByteView aad) {
+  return AskFor<crypto::SealedDek>(SeatOf(kek.identity.vault), Verb::kSealDek, [&](WireWriter& wire) {
+    Pass(wire, kek);
+    Pass(wire, dek);
+    wire.Field(aad, kMaxAadBytes);
+  });
+}
+
 Result<crypto::SealedDek> RemoteKeyring::ResealDek(const DekToReseal& dek) {
   return AskFor<crypto::SealedDek>(SeatOf(VaultOf(dek)), Verb::kResealDek,
                                    [&](WireWriter& wire) { Pass(wire, dek); });
@@ -216,13 +225,10 @@ Status RemoteKeyring::RefreshSigningKeys() {
   return Ask(kFirstSeat, Verb::kRefreshSigningKeys, WriteNothing, ReadNothing);
 }
 
-Result<Bytes> RemoteKeyring::Mac(ByteView message) {
+Result<crypto::LookupMac> RemoteKeyring::Mac(ByteView message) {
   if (message.size() > kMaxMacMessageBytes) return Internal("message too long for a MAC");
-  Bytes mac;
-  TRYV(Ask(
-      kFirstSeat, Verb::kMac, [&](WireWriter& wire) { wire.Field(message, kMaxMacMessageBytes); },
-      [&](WireReader& wire) { wire.Field(mac, kMacBytes); }));
-  return mac;
+  return AskFor<crypto::LookupMac>(kFirstSeat, Verb::kMac,
+                                   [&](WireWriter& wire) { wire.Field(message, kMaxMacMessageBytes); });
 }
 
 Result<crypto::CustomerKey> RemoteKeyring::Find(const KeyName& name) {
@@ -257,6 +263,7 @@ KeyringHealth RemoteKeyring::Health() const {
     together.sessions_total += health.sessions_total;
     together.sessions_in_use += health.sessions_in_use;
     together.cached_keks += health.cached_keks;
+    together.newest_root = std::max(together.newest_root, health.newest_root);
     together.generation += health.generation;
     if (health.last_error_at > together.last_error_at) {
       together.last_error = health.last_error;

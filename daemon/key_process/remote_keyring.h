@@ -29,6 +29,8 @@ class RemoteKeyring final : public crypto::Keyring, public crypto::CustomerToken
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  Result<crypto::SealedDek> SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                    ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
@@ -40,7 +42,7 @@ class RemoteKeyring final : public crypto::Keyring, public crypto::CustomerToken
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
-  Result<Bytes> Mac(ByteView message) override;
+  Result<crypto::LookupMac> Mac(ByteView message) override;
   crypto::KeyringHealth Health() const override;
   std::vector<api::KeyProcessReport> Report() const;
 

@@ -86,9 +86,10 @@ struct FakeKeyring::SigningPair {
   PKey key;
 };
 
-FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm) : algorithm_(algorithm), random_(seed) {
-  roots_.emplace(1, NewKey(random_));
-  lookup_ = NewKey(random_);
+FakeKeyring::FakeKeyring(uint64_t seed, SignatureAlgorithm algorithm, uint32_t first_version)
+    : algorithm_(algorithm), first_version_(first_version), random_(seed) {
+  roots_.emplace(first_version, NewKey(random_));
+  lookups_.emplace(first_version, NewKey(random_));
   AddSigningKey(SigningKey::kToken);
   AddSigningKey(SigningKey::kAudit);
   AddSigningKey(SigningKey::kTls);
@@ -101,8 +102,8 @@ void FakeKeyring::AddSigningKey(SigningKey which) {
   const auto algorithm = which == SigningKey::kTls ? SignatureAlgorithm::kEs256 : algorithm_;
   PKey key = NewPair(algorithm, random_);
   Bytes raw = RawPublicKey(algorithm, key.get());
-  pairs.push_back(
-      {{RoleOf(which) + std::to_string(pairs.size() + 1), algorithm, std::move(raw)}, std::move(key)});
+  const size_t version = first_version_ + pairs.size();
+  pairs.push_back({{RoleOf(which) + std::to_string(version), algorithm, std::move(raw)}, std::move(key)});
 }
 
 Status FakeKeyring::CheckAvailable() const {
@@ -169,13 +170,17 @@ std::vector<std::optional<Dek>> FakeKeyring::OpenDeks(const std::vector<DekToOpe
   return opened;
 }
 
-Result<SealedDek> FakeKeyring::ResealDek(const DekToReseal& dek) {
-  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+Result<SealedDek> FakeKeyring::SealDek(const WrappedKek& kek, const Dek& dek, ByteView aad) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
-  TRY(const auto key, UnwrapKek(dek.to));
-  TRY(auto sealed, AeadSeal(key.View(), random_, dek.to_aad, clear.key.View()));
+  TRY(const auto key, UnwrapKek(kek));
+  TRY(auto sealed, AeadSeal(key.View(), random_, aad, dek.key.View()));
   return SealedDek{std::move(sealed)};
+}
+
+Result<SealedDek> FakeKeyring::ResealDek(const DekToReseal& dek) {
+  TRY(const auto clear, OpenDek(dek.from, dek.sealed, dek.from_aad));
+  return SealDek(dek.to, clear, dek.to_aad);
 }
 
 std::vector<std::optional<SealedDek>> FakeKeyring::ResealDeks(const std::vector<DekToReseal>& deks) {
@@ -197,7 +202,11 @@ Result<Signature> FakeKeyring::Sign(SigningKey which, ByteView message) {
   TRYV(CheckAvailable());
   if (message.size() > 64 * 1024) return Internal("message too long to sign");
   if (rotate_before_sign_.exchange(false)) AddSigningKey(which);
-  const SigningPair& newest = signing_.at(which).back();
+  const auto& pairs = signing_.at(which);
+  const auto able =
+      std::find_if(pairs.rbegin(), pairs.rend(), [](const auto& pair) { return pair.key != nullptr; });
+  if (able == pairs.rend()) return NotFound("no private key of that role");
+  const SigningPair& newest = *able;
   return Signature{newest.published.kid, SignWith(newest.published.algorithm, newest.key.get(), message)};
 }
 
@@ -218,7 +227,15 @@ Result<std::vector<PublicKey>> FakeKeyring::PublicKeys(SigningKey which) {
   const auto& pairs = signing_.at(which);
   std::transform(pairs.rbegin(), pairs.rend(), std::back_inserter(keys),
                  [](const SigningPair& pair) { return pair.published; });
-  if (oldest_first_ == which) std::rotate(keys.begin(), keys.end() - 1, keys.end());
+  if (oldest_first_ == which) {
+    std::rotate(keys.begin(), keys.end() - 1, keys.end());
+    return keys;
+  }
+  const auto signer =
+      std::find_if(pairs.rbegin(), pairs.rend(), [](const auto& pair) { return pair.key != nullptr; }) -
+      pairs.rbegin();
+  if (signer != static_cast<ptrdiff_t>(keys.size()))
+    std::rotate(keys.begin(), keys.begin() + signer, keys.begin() + signer + 1);
   return keys;
 }
 
@@ -229,16 +246,29 @@ Status FakeKeyring::RefreshSigningKeys() {
   return Ok();
 }
 
-Result<Bytes> FakeKeyring::Mac(ByteView message) {
-  const std::lock_guard lock(mutex_);
-  TRYV(CheckAvailable());
-  Bytes mac(32);
+Result<LookupMac> FakeKeyring::MacBy(uint32_t version, ByteView message) const {
+  const SecretBytes& key = lookups_.at(version);
+  LookupMac mac{version, Bytes(32)};
   unsigned int size = 0;
-  if (HMAC(EVP_sha256(), lookup_.data(), static_cast<int>(lookup_.size()), message.data(), message.size(),
-           mac.data(), &size) == nullptr) {
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), message.data(), message.size(),
+           mac.bytes.data(), &size) == nullptr) {
     return Internal("HMAC failed");
   }
   return mac;
+}
+
+Result<LookupMac> FakeKeyring::Mac(ByteView message) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  return MacBy(lookups_.rbegin()->first, message);
+}
+
+Result<std::optional<LookupMac>> FakeKeyring::OlderMac(ByteView message) {
+  const std::lock_guard lock(mutex_);
+  TRYV(CheckAvailable());
+  if (lookups_.size() == 1) return std::nullopt;
+  TRY(auto mac, MacBy(std::prev(lookups_.end(), 2)->first, message));
+  return std::optional(std::move(mac));
 }
 
 KeyringHealth FakeKeyring::Health() const {
@@ -247,6 +277,7 @@ KeyringHealth FakeKeyring::Health() const {
   health.state = unavailable_ ? KeyringHealth::State::kUnavailable : KeyringHealth::State::kOk;
   health.provider = "fake keyring";
   health.token_label = "fake";
+  health.newest_root = roots_.rbegin()->first;
   if (unavailable_) health.last_error = "switched off";
   return health;
 }
@@ -290,6 +321,23 @@ uint32_t FakeKeyring::RotateRoot() {
 void FakeKeyring::DestroyOldRoots() {
   const std::lock_guard lock(mutex_);
   roots_.erase(roots_.begin(), std::prev(roots_.end()));
+}
+
+void FakeKeyring::RotateLookupKey() {
+  const std::lock_guard lock(mutex_);
+  lookups_.emplace(lookups_.rbegin()->first + 1, NewKey(random_));
+}
+
+void FakeKeyring::DropOlderLookupKey() {
+  const std::lock_guard lock(mutex_);
+  lookups_.erase(lookups_.begin(), std::prev(lookups_.end()));
+}
+
+void FakeKeyring::AddPublicHalf(SigningKey which, PublicKey key) {
+  const std::lock_guard lock(mutex_);
+  auto& pairs = signing_[which];
+  const bool older = key.kid < pairs.front().published.kid;
+  pairs.insert(older ? pairs.begin() : pairs.end(), {std::move(key), nullptr});
 }
 
 int FakeKeyring::Forgotten(const VaultId& vault) const {

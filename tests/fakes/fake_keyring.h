@@ -14,14 +14,18 @@ namespace claviger::fakes {
 
 class FakeKeyring final : public crypto::Keyring {
  public:
+  // All its keys have `first_version`, as those of a token that an installation moves to.
   explicit FakeKeyring(uint64_t seed = 1,
-                       crypto::SignatureAlgorithm algorithm = crypto::SignatureAlgorithm::kEdDsa);
+                       crypto::SignatureAlgorithm algorithm = crypto::SignatureAlgorithm::kEdDsa,
+                       uint32_t first_version = 1);
   ~FakeKeyring() override;
 
   Result<crypto::WrappedKek> GenerateKek(const crypto::KekIdentity& identity) override;
   Result<NewDek> GenerateDek(const crypto::WrappedKek& kek, ByteView aad) override;
   Result<crypto::Dek> OpenDek(const crypto::WrappedKek& kek, const crypto::SealedDek& sealed,
                               ByteView aad) override;
+  Result<crypto::SealedDek> SealDek(const crypto::WrappedKek& kek, const crypto::Dek& dek,
+                                    ByteView aad) override;
   std::vector<std::optional<NewDek>> GenerateDeks(const std::vector<DekToMake>& deks) override;
   std::vector<std::optional<crypto::Dek>> OpenDeks(const std::vector<DekToOpen>& deks) override;
   Result<crypto::SealedDek> ResealDek(const DekToReseal& dek) override;
@@ -31,7 +35,8 @@ class FakeKeyring final : public crypto::Keyring {
   Result<crypto::Signature> SignAs(crypto::SigningKey which, std::string_view kid, ByteView message) override;
   Result<std::vector<crypto::PublicKey>> PublicKeys(crypto::SigningKey which) override;
   Status RefreshSigningKeys() override;
-  Result<Bytes> Mac(ByteView message) override;
+  Result<crypto::LookupMac> Mac(ByteView message) override;
+  Result<std::optional<crypto::LookupMac>> OlderMac(ByteView message) override;
   crypto::KeyringHealth Health() const override;
 
   // While set, every verb answers kUnavailable, as with an HSM that is gone.
@@ -48,6 +53,11 @@ class FakeKeyring final : public crypto::Keyring {
   uint32_t RotateRoot();
   // All but the newest.
   void DestroyOldRoots();
+  // Makes a newer lookup key; the one before is the older one until it is dropped.
+  void RotateLookupKey();
+  void DropOlderLookupKey();
+  // Holds the public half of a key that another keyring signs with.
+  void AddPublicHalf(crypto::SigningKey which, crypto::PublicKey key);
   // The next Sign finds such a key made after the caller last looked at PublicKeys.
   void RotateBeforeNextSign() { rotate_before_sign_ = true; }
   // How often ForgetKeks was called for that vault.
@@ -58,12 +68,14 @@ class FakeKeyring final : public crypto::Keyring {
   Status CheckAvailable() const;
   Result<SecretBytes> UnwrapKek(const crypto::WrappedKek& kek) const;
   void AddSigningKey(crypto::SigningKey which);
+  Result<crypto::LookupMac> MacBy(uint32_t version, ByteView message) const;
 
   const crypto::SignatureAlgorithm algorithm_;
+  const uint32_t first_version_;
   mutable std::mutex mutex_;  // guards everything below
   FakeRandom random_;
-  std::map<uint32_t, SecretBytes> roots_;  // by version
-  SecretBytes lookup_;
+  std::map<uint32_t, SecretBytes> roots_;                           // by version
+  std::map<uint32_t, SecretBytes> lookups_;                         // by version
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;
   std::optional<crypto::SigningKey> unseen_;

@@ -50,6 +50,7 @@ struct EveryVerb : FaultFixture {
     if (opened) CHECK(opened.value().key == dek.dek.key);
     CheckOne(keyring->GenerateKek(NewIdentity()));
     CheckOne(keyring->GenerateDek(kek, Aad()));
+    CheckOne(keyring->SealDek(kek, dek.dek, Aad()));
     CheckOne(keyring->ResealDek({kek, dek.sealed, Bytes(Aad().begin(), Aad().end()), kek, {}}));
     CheckOne(keyring->Sign(SigningKey::kToken, Aad()));
     CheckOne(keyring->Mac(Aad()));

@@ -32,7 +32,7 @@ TEST_CASE("Fake keyrings of one seed open each other's keys, of another seed the
   CHECK(stranger.OpenDek(kek, dek.sealed, {}).error().kind == ErrorKind::kIntegrity);
   CHECK(first.Mac(AsBytes("m")).value() == twin.Mac(AsBytes("m")).value());
   CHECK(first.Mac(AsBytes("m")).value() != stranger.Mac(AsBytes("m")).value());
-  CHECK(first.Mac(AsBytes("m")).value().size() == 32);
+  CHECK(first.Mac(AsBytes("m")).value().bytes.size() == 32);
 }
 
 TEST_CASE("A KEK of an unknown root or of a wrong size is refused") {
