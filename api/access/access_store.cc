@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "api/access/lookups_store.h"
 #include "api/access/path_pattern.h"
 #include "api/access/path_tree.h"
 #include "api/json/string_list.h"
@@ -27,7 +28,7 @@ constexpr Statement kLoadUser = {
 // Without an organisation: who shows a key shows nothing else.
 constexpr Statement kLoadApiKey = {
     "access_load_api_key",
-    "SELECT k.org_id, k.id, k.user_id, u.role, k.is_active, k.expires_at"
+    "SELECT k.org_id, k.id, k.user_id, u.role, k.is_active, k.expires_at, k.lookup_version"
     "  FROM api_keys k JOIN users u ON u.org_id = k.org_id AND u.id = k.user_id WHERE k.mac = $1",
     true};
 
@@ -41,8 +42,19 @@ constexpr Statement kLoadAgent = {
     "  FROM agents a WHERE a.org_id = $1 AND a.id = $2",
     true};
 
-constexpr Statement kLoadAgentKey = {"access_load_agent_key",
-                                     "SELECT " AGENT_STATE " FROM agents a WHERE a.mac = $1", true};
+constexpr Statement kLoadAgentKey = {
+    "access_load_agent_key", "SELECT " AGENT_STATE ", a.lookup_version FROM agents a WHERE a.mac = $1", true};
+
+// Both wait for nobody: whoever holds the row changes the key, or notes its use, and it is moved the next
+// time.
+constexpr Statement kMoveApiKey = {"access_move_api_key", "SELECT move_api_key($1, $2, $3, $4, $5)", true};
+constexpr Statement kMoveAgentKey = {"access_move_agent_key",
+                                     "UPDATE agents a SET mac = $4, lookup_version = $5"
+                                     "  FROM (SELECT org_id, id FROM agents"
+                                     "         WHERE org_id = $1 AND id = $2 AND mac = $3 AND lookup_version "
+                                     "< $5 FOR UPDATE SKIP LOCKED) found"
+                                     " WHERE a.org_id = found.org_id AND a.id = found.id",
+                                     true};
 
 constexpr Statement kLoadAbsentUser = {"access_load_absent_user",
                                        "SELECT role FROM users WHERE org_id = $1 AND id = $2", true};
@@ -102,6 +114,20 @@ Result<Principal> LoadTokenAgent(schema::Connection& connection, const crypto::T
   return agent;
 }
 
+// A key of that version and principal was found, and is good.
+Status MoveKey(schema::Connection& connection, const Statement& statement, const Principal& owner,
+               const Uuid& key, const crypto::LookupMacs& macs, int32_t version) {
+  if (!macs.other || !macs.Outdate(static_cast<uint32_t>(version))) return Ok();
+  TRYV(
+      connection.Run(statement, {owner.org, key, macs.other->bytes, macs.newest.bytes, macs.newest.version}));
+  return Ok();
+}
+
+Result<Rows> LookUp(schema::Connection& connection, const Statement& statement,
+                    const crypto::LookupMacs& macs) {
+  return lookups_store::LookUp(macs, [&](const Bytes& mac) { return connection.Run(statement, {mac}); });
+}
+
 }  // namespace
 
 Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims,
@@ -122,20 +148,25 @@ Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::T
       claims.key.value_or(KeyId{})};
 }
 
-Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now) {
-  TRY(const auto rows, connection.Run(kLoadApiKey, {mac}));
+Result<Principal> LoadApiKeyOwner(schema::Connection& connection, const crypto::LookupMacs& macs, Time now) {
+  TRY(const auto rows, LookUp(connection, kLoadApiKey, macs));
   if (rows.empty()) return Unauthenticated("no such key");
   if (!rows.Bool(0, 4)) return Unauthenticated("the key was revoked");
   TRY(const int64_t expires_at, ExpiryAt(rows, 5, now));
   TRY(const Role role, RoleAt(rows, 3));
-  return Principal{PrincipalType::kUser, rows.UuidAt(0, 2),     rows.IdAt<OrgId>(0, 0), role, TokenId{},
-                   expires_at,           rows.IdAt<KeyId>(0, 1)};
+  const KeyId key = rows.IdAt<KeyId>(0, 1);
+  const Principal owner{
+      PrincipalType::kUser, rows.UuidAt(0, 2), rows.IdAt<OrgId>(0, 0), role, TokenId{}, expires_at, key};
+  TRYV(MoveKey(connection, kMoveApiKey, owner, key.uuid, macs, rows.Int4(0, 6)));
+  return owner;
 }
 
-Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now) {
-  TRY(const auto rows, connection.Run(kLoadAgentKey, {mac}));
+Result<Principal> LoadAgent(schema::Connection& connection, const crypto::LookupMacs& macs, Time now) {
+  TRY(const auto rows, LookUp(connection, kLoadAgentKey, macs));
   if (rows.empty()) return Unauthenticated("no such key");
-  return ReadScopedAgent(rows, now);
+  TRY(auto agent, ReadScopedAgent(rows, now));
+  TRYV(MoveKey(connection, kMoveAgentKey, agent, agent.id, macs, rows.Int4(0, 7)));
+  return agent;
 }
 
 Result<Principal> LoadAbsent(schema::Connection& connection, PrincipalType type, const OrgId& org,

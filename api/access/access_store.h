@@ -5,6 +5,7 @@
 
 #include "api/access/principal.h"
 #include "base/clock.h"
+#include "crypto/credential.h"
 #include "crypto/jws.h"
 #include "schema/pg/pg.h"
 
@@ -14,11 +15,12 @@ namespace claviger::api::access_store {
 // at.
 Result<Principal> LoadTokenOwner(schema::Connection& connection, const crypto::TokenClaims& claims, Time now);
 
-// `mac` is a CredentialMac for kApiKeyPurpose.
-Result<Principal> LoadApiKeyOwner(schema::Connection& connection, ByteView mac, Time now);
+// `macs` are CredentialMacs for kApiKeyPurpose. A key that is good and lies under an older lookup key is
+// stored anew under the newest, and nothing else of it is changed.
+Result<Principal> LoadApiKeyOwner(schema::Connection& connection, const crypto::LookupMacs& macs, Time now);
 // The same for kAgentKeyPurpose. The agent is limited to the paths that its stored scopes name, if they name
 // any.
-Result<Principal> LoadAgent(schema::Connection& connection, ByteView mac, Time now);
+Result<Principal> LoadAgent(schema::Connection& connection, const crypto::LookupMacs& macs, Time now);
 
 // Somebody in whose name something is done while they show no credential, with their rights of now; an agent
 // is limited as by LoadAgent.

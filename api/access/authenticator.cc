@@ -108,10 +108,10 @@ Result<Principal> Authenticator::LoadKey(std::string_view key) {
   if (!crypto::HasCredentialForm(agent ? kAgentKeyPrefix : kApiKeyPrefix, key)) {
     return Unauthenticated("the key is malformed");
   }
-  TRY(const auto mac, crypto::CredentialMac(keyring_, agent ? kAgentKeyPurpose : kApiKeyPurpose, key));
+  TRY(const auto macs, crypto::CredentialMacs(keyring_, agent ? kAgentKeyPurpose : kApiKeyPurpose, key));
   TRY(auto lease, pool_.Acquire());
   const auto load = agent ? access_store::LoadAgent : access_store::LoadApiKeyOwner;
-  return load(*lease, mac, clock_.Now());
+  return load(*lease, macs, clock_.Now());
 }
 
 Result<Principal> Authenticator::Settle(const std::string& digest, Entry entry, Result<Principal> loaded,

@@ -17,8 +17,8 @@ inline constexpr int64_t kMaxAgents = 10'000;  // of an organisation, deactivate
 
 struct NewAgent {
   Agent agent;
-  SecretBytes key;           // empty if it has none
-  std::optional<Bytes> mac;  // of the key
+  SecretBytes key;                       // empty if it has none
+  std::optional<crypto::LookupMac> mac;  // of the key
   IdentityVault::Keys identity_keys;
   bool enrolled = false;  // see enroller.h
 };

@@ -199,9 +199,9 @@ Result<Agents::Exchanged> Agents::Exchange(const AgentTokenRequest& request, Aud
   // The cache may not know yet that the key was rotated. The row that has the key says from when on its
   // tokens count; a rotation after this look kills the token, as it was given before.
   const Time now = parts_.clock.Now();
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kAgentKeyPurpose, request.key.Text()));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kAgentKeyPurpose, request.key.Text()));
   TRY(auto lease, parts_.pool.Acquire());
-  TRY(auto found, agents_store::FindByKey(*lease, principal.org, id, mac));
+  TRY(auto found, agents_store::FindByKey(*lease, principal.org, id, macs));
   if (!found) return InvalidCredentials("the key was rotated");
   const AgentSettings& settings = found->agent.settings;
   TokenTerms terms;

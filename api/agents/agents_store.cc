@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "api/access/lookups_store.h"
 #include "api/json/string_list.h"
 
 namespace claviger::api::agents_store {
@@ -17,8 +18,9 @@ constexpr Statement kInsert{
     "oidc_client_id, mac, tokens_valid_from, scopes, vault_ids, is_active, intents_api_enabled, "
     "tx_to_allowlist, "
     "tx_allowed_chains, tx_max_value_eth, tx_daily_limit_eth, token_ttl_seconds, expires_at, ssh_public_key, "
-    "ecdh_public_key, created_by, created_at, enrolled) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"};
+    "ecdh_public_key, created_by, created_at, enrolled, lookup_version) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+    "$8, $9, $10, "
+    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"};
 
 #define AGENT_COLUMNS                                                                                  \
   "id, name, description, auth_method, client_cert_fingerprint, oidc_issuer, oidc_client_id, scopes, " \
@@ -64,7 +66,8 @@ constexpr Statement kUpdate{
     "= $1 AND id = $2"};
 
 constexpr Statement kSetKey{
-    "agents_set_key", "UPDATE agents SET mac = $3, tokens_valid_from = $4 WHERE org_id = $1 AND id = $2"};
+    "agents_set_key",
+    "UPDATE agents SET mac = $3, lookup_version = $4, tokens_valid_from = $5 WHERE org_id = $1 AND id = $2"};
 
 constexpr Statement kCountVaults{"agents_count_vaults",
                                  "SELECT count(*) FROM vaults WHERE org_id = $1 AND id = ANY($2)", true};
@@ -120,7 +123,7 @@ Result<std::optional<Found>> ReadOne(const Rows& rows) {
 
 }  // namespace
 
-Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<Bytes>& mac,
+Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<crypto::LookupMac>& mac,
                         Time tokens_valid_from, bool enrolled) {
   const AgentSettings& settings = agent.settings;
   return {kInsert,
@@ -132,7 +135,7 @@ Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optiona
            agent.identity.client_cert_fingerprint,
            agent.identity.oidc_issuer,
            agent.identity.oidc_client_id,
-           mac,
+           mac ? std::optional(mac->bytes) : std::nullopt,
            tokens_valid_from,
            DumpStrings(settings.scopes),
            DumpIds(settings.vault_ids),
@@ -148,7 +151,8 @@ Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optiona
            agent.ecdh_public_key,
            agent.created_by,
            agent.created_at,
-           enrolled}};
+           enrolled,
+           mac ? mac->version : uint32_t{1}}};
 }
 
 Result<std::optional<Found>> Find(Connection& connection, const OrgId& org, const AgentId& id) {
@@ -157,8 +161,10 @@ Result<std::optional<Found>> Find(Connection& connection, const OrgId& org, cons
 }
 
 Result<std::optional<Found>> FindByKey(Connection& connection, const OrgId& org, const AgentId& id,
-                                       ByteView mac) {
-  TRY(const auto rows, connection.Run(kFindByKey, {org, id, mac}));
+                                       const crypto::LookupMacs& macs) {
+  TRY(const auto rows, lookups_store::LookUp(macs, [&](const Bytes& mac) {
+        return connection.Run(kFindByKey, {org, id, mac});
+      }));
   return ReadOne(rows);
 }
 
@@ -201,9 +207,9 @@ Status Update(Connection& connection, const OrgId& org, const AgentId& id, const
   return Ok();
 }
 
-Status SetKey(Connection& connection, const OrgId& org, const AgentId& id, ByteView mac,
+Status SetKey(Connection& connection, const OrgId& org, const AgentId& id, const crypto::LookupMac& mac,
               Time tokens_valid_from) {
-  TRYV(connection.Run(kSetKey, {org, id, mac, tokens_valid_from}));
+  TRYV(connection.Run(kSetKey, {org, id, mac.bytes, mac.version, tokens_valid_from}));
   return Ok();
 }
 

@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "api/agents/agents_wire.h"
+#include "crypto/credential.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::agents_store {
 
 // For a transaction. `mac` is the CredentialMac of its key, if it has one.
-schema::Connection::Call Insert(const OrgId& org, const Agent& agent, const std::optional<Bytes>& mac,
-                                Time tokens_valid_from, bool enrolled);
+schema::Connection::Call Insert(const OrgId& org, const Agent& agent,
+                                const std::optional<crypto::LookupMac>& mac, Time tokens_valid_from,
+                                bool enrolled);
 
 struct Found {
   Agent agent;
@@ -20,7 +22,7 @@ struct Found {
 Result<std::optional<Found>> Find(schema::Connection& connection, const OrgId& org, const AgentId& id);
 // The same if this is its key now.
 Result<std::optional<Found>> FindByKey(schema::Connection& connection, const OrgId& org, const AgentId& id,
-                                       ByteView mac);
+                                       const crypto::LookupMacs& macs);
 // As Find, locked against changes until the transaction ends.
 Result<std::optional<Found>> Lock(schema::Connection& connection, const OrgId& org, const AgentId& id);
 
@@ -40,8 +42,8 @@ Result<Unused> CountUnused(schema::Connection& connection, const OrgId& org, con
 
 Status Update(schema::Connection& connection, const OrgId& org, const AgentId& id,
               const AgentSettings& settings, Time tokens_valid_from);
-Status SetKey(schema::Connection& connection, const OrgId& org, const AgentId& id, ByteView mac,
-              Time tokens_valid_from);
+Status SetKey(schema::Connection& connection, const OrgId& org, const AgentId& id,
+              const crypto::LookupMac& mac, Time tokens_valid_from);
 
 // Whether the organisation has all of these vaults.
 Result<bool> HasVaults(schema::Connection& connection, const OrgId& org, const std::vector<VaultId>& vaults);

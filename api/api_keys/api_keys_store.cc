@@ -10,8 +10,8 @@ using schema::Statement;
 
 constexpr Statement kInsert{
     "api_keys_insert",
-    "INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
+    "INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at, "
+    "lookup_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
 
 // References to the person are not held up.
 constexpr Statement kLockOwner{"api_keys_lock_owner",
@@ -59,9 +59,9 @@ Result<ApiKey> ReadKey(const Rows& rows, int row) {
 }  // namespace
 
 Status Insert(schema::Connection& connection, const OrgId& org, const UserId& user, const ApiKey& key,
-              ByteView mac) {
-  TRYV(connection.Run(kInsert, {org, key.id, user, key.name, mac, key.prefix, DumpStrings(key.scopes),
-                                key.created_at, key.expires_at}));
+              const crypto::LookupMac& mac) {
+  TRYV(connection.Run(kInsert, {org, key.id, user, key.name, mac.bytes, key.prefix, DumpStrings(key.scopes),
+                                key.created_at, key.expires_at, mac.version}));
   return Ok();
 }
 

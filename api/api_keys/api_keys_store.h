@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/api_keys/api_keys_wire.h"
+#include "crypto/keyring.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::api_keys_store {
@@ -21,7 +22,7 @@ Result<bool> RemoveOldestDead(schema::Connection& connection, const OrgId& org, 
 
 // `mac` is the key's CredentialMac.
 Status Insert(schema::Connection& connection, const OrgId& org, const UserId& user, const ApiKey& key,
-              ByteView mac);
+              const crypto::LookupMac& mac);
 
 // In order of creation, those after `after`.
 Result<std::vector<ApiKey>> List(schema::Connection& connection, const OrgId& org, const UserId& user,

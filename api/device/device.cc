@@ -74,16 +74,16 @@ Result<DeviceTokenAnswer> Device::Poll(const SecretBytes& device_code, AuditDraf
   if (!crypto::HasCredentialForm(kPrefix, device_code.Text())) {
     return Refused(DeviceError::kExpired, audit, "malformed device code");
   }
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kDevicePurpose, device_code.Text()));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kDevicePurpose, device_code.Text()));
   std::optional<device_store::Waiting> waiting;
   PollVerdict verdict;
   {
     TRY(auto lease, parts_.pool.Acquire());
-    TRY(waiting, device_store::FindByDevice(*lease, mac, now));
+    TRY(waiting, device_store::FindByDevice(*lease, macs, now));
     if (!waiting) return Refused(DeviceError::kExpired, audit, "unknown or expired device code");
     verdict = JudgePoll(waiting->pace, waiting->offline, now);
     if (verdict.too_early && !waiting->offline) return NotYet(DeviceError::kPending, audit);
-    TRY(const bool counted, device_store::SetPace(*lease, mac, waiting->pace, verdict.pace));
+    TRY(const bool counted, device_store::SetPace(*lease, *waiting, verdict.pace));
     // Of two polls at the same moment one is too early, whatever it thought.
     if (!counted) return NotYet(DeviceError::kPending, audit);
   }
@@ -96,11 +96,10 @@ Result<DeviceTokenAnswer> Device::Poll(const SecretBytes& device_code, AuditDraf
   if (waiting->state == DeviceState::kDenied) {
     return Refused(DeviceError::kDenied, audit, "denied by the person who was asked");
   }
-  return Redeem(mac, *waiting, now, audit);
+  return Redeem(*waiting, now, audit);
 }
 
-Result<DeviceTokenAnswer> Device::Redeem(ByteView mac, const device_store::Waiting& waiting, Time now,
-                                         AuditDraft& audit) {
+Result<DeviceTokenAnswer> Device::Redeem(const device_store::Waiting& waiting, Time now, AuditDraft& audit) {
   const device_store::Decider& person = waiting.decider;
   if (UnixSeconds(waiting.decided_at) < UnixSeconds(waiting.tokens_valid_from)) {
     return Refused(DeviceError::kExpired, audit, "the password changed since the approval");
@@ -118,7 +117,7 @@ Result<DeviceTokenAnswer> Device::Redeem(ByteView mac, const device_store::Waiti
   TRY(auto transaction, lease->Begin());
   TRY(const bool kept, device_store::SharePerson(*lease, person, waiting.tokens_valid_from));
   if (!kept) return Refused(DeviceError::kExpired, audit, "the account or its password changed meanwhile");
-  TRY(const bool redeemed, device_store::Redeem(*lease, mac, person));
+  TRY(const bool redeemed, device_store::Redeem(*lease, waiting));
   if (!redeemed) return Refused(DeviceError::kExpired, audit, "redeemed before");
   if (prepared) {
     TRYV(parts_.refresh.Begin(*lease, waiting, *prepared, access));
@@ -141,9 +140,9 @@ Result<Device::Asking> Device::Find(const TypedCode& code, AuditDraft& audit) {
 }
 
 Result<Device::Asking> Device::FindByCode(std::string code) {
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, code));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kUserPurpose, code));
   TRY(auto lease, parts_.pool.Acquire());
-  TRY(auto asking, device_store::FindByUser(*lease, mac, parts_.clock.Now()));
+  TRY(auto asking, device_store::FindByUser(*lease, macs, parts_.clock.Now()));
   if (!asking) return UnknownCode();
   return Asking{std::move(code), *std::move(asking)};
 }
@@ -168,7 +167,6 @@ Result<DeviceState> Device::Decide(const Principal& principal, const TypedCode& 
     return Forbidden("An API key may not decide about device logins");
   }
   TRY(const auto asking, Look(code, audit));
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kUserPurpose, asking.user_code));
   const device_store::Decider person{principal.org, UserId{principal.id}};
   // Who signs in in the second of a change of the password gets a session of the next one.
   const Time decided_at =
@@ -181,7 +179,7 @@ Result<DeviceState> Device::Decide(const Principal& principal, const TypedCode& 
     TRY(const bool spent, pages::Sessions::Spend(*lease, *decision.session));
     if (!spent) return Unauthenticated("the session is spent");
   }
-  const auto decided = device_store::Decide(*lease, mac, decision.state, person, decided_at);
+  const auto decided = device_store::Decide(*lease, asking.what, decision.state, person, decided_at);
   // The only reference is to the person.
   if (!decided && decided.error().kind == ErrorKind::kConflict) return Unauthenticated("the account is gone");
   TRYV(decided);

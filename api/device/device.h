@@ -85,8 +85,7 @@ class Device {
 
  private:
   Result<bool> Insert(const device_store::NewLogin& login, AuditDraft& audit);
-  Result<DeviceTokenAnswer> Redeem(ByteView mac, const device_store::Waiting& waiting, Time now,
-                                   AuditDraft& audit);
+  Result<DeviceTokenAnswer> Redeem(const device_store::Waiting& waiting, Time now, AuditDraft& audit);
   Result<Asking> Find(const TypedCode& code, AuditDraft& audit);
   Result<Asking> FindByCode(std::string code);
 

@@ -1,5 +1,9 @@
 #include "api/device/device_store.h"
 
+#include <algorithm>
+
+#include "api/access/lookups_store.h"
+
 namespace claviger::api::device_store {
 namespace {
 
@@ -15,8 +19,8 @@ constexpr Statement kPurge = {"device_purge",
 constexpr Statement kInsert = {
     "device_insert",
     "INSERT INTO device_codes (device_mac, user_mac, client_id, device_name, user_agent, address, offline,"
-    "                          created_at, expires_at, interval_seconds)"
-    " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10"
+    "                          created_at, expires_at, interval_seconds, lookup_version)"
+    " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $13"
     "  WHERE (SELECT count(*) FROM (SELECT 1 FROM device_codes WHERE address = $6 AND expires_at > $8"
     "                                LIMIT $11) a) < $11"
     "    AND (SELECT count(*) FROM (SELECT 1 FROM device_codes WHERE expires_at > $8 LIMIT $12) b) < $12"};
@@ -24,7 +28,7 @@ constexpr Statement kInsert = {
 constexpr Statement kFindByDevice = {
     "device_find_by_device",
     "SELECT d.offline, d.client_id, d.polled_at, d.interval_seconds, d.decision, d.org_id, d.user_id,"
-    "       d.decided_at, u.email, u.tokens_valid_from"
+    "       d.decided_at, u.email, u.tokens_valid_from, d.device_mac"
     "  FROM device_codes d LEFT JOIN users u ON u.org_id = d.org_id AND u.id = d.user_id"
     " WHERE d.device_mac = $1 AND d.expires_at > $2",
     true};
@@ -40,7 +44,7 @@ constexpr Statement kRedeem = {"device_redeem",
 
 constexpr Statement kFindByUser = {
     "device_find_by_user",
-    "SELECT client_id, device_name, offline, user_agent, address, created_at, expires_at, decision"
+    "SELECT client_id, device_name, offline, user_agent, address, created_at, expires_at, decision, user_mac"
     "  FROM device_codes WHERE user_mac = $1 AND expires_at > $2",
     true};
 
@@ -64,6 +68,11 @@ DeviceState ReadState(const schema::Rows& rows, int row, int column) {
                                                                 : DeviceState::kDenied;
 }
 
+Bytes BytesAt(const schema::Rows& rows, int row, int column) {
+  const ByteView bytes = rows.Blob(row, column);
+  return {bytes.begin(), bytes.end()};
+}
+
 }  // namespace
 
 Status Purge(schema::Connection& connection, Time now) {
@@ -74,16 +83,23 @@ Status Purge(schema::Connection& connection, Time now) {
 Result<bool> Insert(schema::Connection& connection, const NewLogin& login, const Bounds& bounds) {
   TRY(const auto rows,
       connection.Run(
-          kInsert, {login.device_mac, login.user_mac, login.asked.client_id, login.asked.device_name,
-                    login.user_agent, login.address, login.asked.offline, login.created_at, login.expires_at,
-                    static_cast<int32_t>(kFirstInterval.count()), bounds.per_address, bounds.in_all}));
+          kInsert,
+          {login.device_mac.bytes, login.user_mac.bytes, login.asked.client_id, login.asked.device_name,
+           login.user_agent, login.address, login.asked.offline, login.created_at, login.expires_at,
+           static_cast<int32_t>(kFirstInterval.count()), bounds.per_address, bounds.in_all,
+           // A move may have begun between the two.
+           std::min(login.device_mac.version, login.user_mac.version)}));
   return rows.affected() == 1;
 }
 
-Result<std::optional<Waiting>> FindByDevice(schema::Connection& connection, ByteView device_mac, Time now) {
-  TRY(const auto rows, connection.Run(kFindByDevice, {device_mac, now}));
+Result<std::optional<Waiting>> FindByDevice(schema::Connection& connection,
+                                            const crypto::LookupMacs& device_macs, Time now) {
+  TRY(const auto rows, lookups_store::LookUp(device_macs, [&](const Bytes& mac) {
+        return connection.Run(kFindByDevice, {mac, now});
+      }));
   if (rows.empty()) return std::nullopt;
   Waiting waiting;
+  waiting.device_mac = BytesAt(rows, 0, 10);
   waiting.offline = rows.Bool(0, 0);
   waiting.client_id = rows.Text(0, 1);
   waiting.pace = {OptionalTime(rows, 0, 2), std::chrono::seconds(rows.Int4(0, 3))};
@@ -96,23 +112,27 @@ Result<std::optional<Waiting>> FindByDevice(schema::Connection& connection, Byte
   return waiting;
 }
 
-Result<bool> SetPace(schema::Connection& connection, ByteView device_mac, const PollPace& seen,
-                     const PollPace& pace) {
+Result<bool> SetPace(schema::Connection& connection, const Waiting& seen, const PollPace& pace) {
   TRY(const auto rows,
-      connection.Run(kSetPace, {device_mac, seen.polled_at, static_cast<int32_t>(seen.interval.count()),
-                                pace.polled_at, static_cast<int32_t>(pace.interval.count())}));
+      connection.Run(kSetPace,
+                     {seen.device_mac, seen.pace.polled_at, static_cast<int32_t>(seen.pace.interval.count()),
+                      pace.polled_at, static_cast<int32_t>(pace.interval.count())}));
   return rows.affected() == 1;
 }
 
-Result<bool> Redeem(schema::Connection& connection, ByteView device_mac, const Decider& decider) {
-  TRY(const auto rows, connection.Run(kRedeem, {device_mac, decider.org, decider.user}));
+Result<bool> Redeem(schema::Connection& connection, const Waiting& seen) {
+  TRY(const auto rows, connection.Run(kRedeem, {seen.device_mac, seen.decider.org, seen.decider.user}));
   return rows.affected() == 1;
 }
 
-Result<std::optional<Asking>> FindByUser(schema::Connection& connection, ByteView user_mac, Time now) {
-  TRY(const auto rows, connection.Run(kFindByUser, {user_mac, now}));
+Result<std::optional<Asking>> FindByUser(schema::Connection& connection, const crypto::LookupMacs& user_macs,
+                                         Time now) {
+  TRY(const auto rows, lookups_store::LookUp(user_macs, [&](const Bytes& mac) {
+        return connection.Run(kFindByUser, {mac, now});
+      }));
   if (rows.empty()) return std::nullopt;
   Asking asking;
+  asking.user_mac = BytesAt(rows, 0, 8);
   asking.asked = {std::string(rows.Text(0, 0)), std::string(rows.Text(0, 1)), rows.Bool(0, 2)};
   asking.user_agent = rows.Text(0, 3);
   asking.address = rows.Text(0, 4);
@@ -122,10 +142,10 @@ Result<std::optional<Asking>> FindByUser(schema::Connection& connection, ByteVie
   return asking;
 }
 
-Result<bool> Decide(schema::Connection& connection, ByteView user_mac, DeviceState decision,
+Result<bool> Decide(schema::Connection& connection, const Asking& seen, DeviceState decision,
                     const Decider& decider, Time decided_at) {
   TRY(const auto rows,
-      connection.Run(kDecide, {user_mac, Name(decision), decider.org, decider.user, decided_at}));
+      connection.Run(kDecide, {seen.user_mac, Name(decision), decider.org, decider.user, decided_at}));
   return rows.affected() == 1;
 }
 

@@ -9,13 +9,14 @@
 #include "api/device/device_wire.h"
 #include "api/device/poll_pace.h"
 #include "base/ids.h"
+#include "crypto/credential.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::device_store {
 
 struct NewLogin {
-  Bytes device_mac;
-  Bytes user_mac;
+  crypto::LookupMac device_mac;
+  crypto::LookupMac user_mac;
   DeviceCodeRequest asked;
   std::string user_agent;
   std::string address;
@@ -37,6 +38,7 @@ struct Decider {
 };
 // What a poll must know.
 struct Waiting {
+  Bytes device_mac;  // as it is stored
   bool offline = false;
   std::string client_id;
   PollPace pace;
@@ -46,15 +48,16 @@ struct Waiting {
   std::string email;
   Time tokens_valid_from{};
 };
-Result<std::optional<Waiting>> FindByDevice(schema::Connection& connection, ByteView device_mac, Time now);
+Result<std::optional<Waiting>> FindByDevice(schema::Connection& connection,
+                                            const crypto::LookupMacs& device_macs, Time now);
 // False if another poll changed it since it was seen.
-Result<bool> SetPace(schema::Connection& connection, ByteView device_mac, const PollPace& seen,
-                     const PollPace& pace);
+Result<bool> SetPace(schema::Connection& connection, const Waiting& seen, const PollPace& pace);
 // The compare-and-set of redeeming: false if it is not approved any more.
-Result<bool> Redeem(schema::Connection& connection, ByteView device_mac, const Decider& decider);
+Result<bool> Redeem(schema::Connection& connection, const Waiting& seen);
 
 // What a person must know before they decide.
 struct Asking {
+  Bytes user_mac;  // as it is stored
   DeviceCodeRequest asked;
   std::string user_agent;
   std::string address;
@@ -62,9 +65,10 @@ struct Asking {
   Time expires_at{};
   DeviceState state = DeviceState::kPending;
 };
-Result<std::optional<Asking>> FindByUser(schema::Connection& connection, ByteView user_mac, Time now);
+Result<std::optional<Asking>> FindByUser(schema::Connection& connection, const crypto::LookupMacs& user_macs,
+                                         Time now);
 // False if it is not pending any more.
-Result<bool> Decide(schema::Connection& connection, ByteView user_mac, DeviceState decision,
+Result<bool> Decide(schema::Connection& connection, const Asking& seen, DeviceState decision,
                     const Decider& decider, Time decided_at);
 
 // Locks the person's row, shared, until the transaction ends; false if they are gone, or changed their

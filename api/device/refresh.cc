@@ -18,7 +18,7 @@ bool Outlived(Time began_at, Time tokens_valid_from) {
   return UnixSeconds(began_at) < UnixSeconds(tokens_valid_from);
 }
 
-refresh_store::Issued IssuedWith(Bytes mac, const AccessToken& access, Time now) {
+refresh_store::Issued IssuedWith(crypto::LookupMac mac, const AccessToken& access, Time now) {
   return {std::move(mac), access.id, now + std::chrono::seconds(access.expires_in)};
 }
 
@@ -57,11 +57,11 @@ std::optional<refresh_store::Turn> Refresh::NextTurn(const refresh_store::Turn& 
 Result<DeviceTokenAnswer> Refresh::Exchange(const SecretBytes& token, AuditDraft& audit) {
   const Time now = parts_.clock.Now();  // before the user is read, see api/auth/auth.h
   if (!crypto::HasCredentialForm(kPrefix, token.Text())) return Dead(audit, "malformed refresh token");
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kPurpose, token.Text()));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kPurpose, token.Text()));
   std::optional<refresh_store::Family> family;
   {
     TRY(auto lease, parts_.pool.Acquire());
-    TRY(family, refresh_store::Find(*lease, mac));
+    TRY(family, refresh_store::Find(*lease, macs));
   }
   if (!family) return Dead(audit, "unknown refresh token");
   audit.SetActor("anonymous", "", family->org);
@@ -87,7 +87,7 @@ Result<DeviceTokenAnswer> Refresh::Exchange(const SecretBytes& token, AuditDraft
   if (!kept) return Dead(audit, "the account or its password changed meanwhile");
   TRY(const auto turn, refresh_store::Lock(*lease, *family));
   if (!turn) return Dead(audit, "unknown refresh token");
-  const auto allowed = NextTurn(*turn, mac, now);
+  const auto allowed = NextTurn(*turn, family->shown, now);
   if (!allowed) return EndFamily(*lease, transaction, *family, now, audit);
   TRYV(refresh_store::Rotate(*lease, *family, *allowed, IssuedWith(next.mac, access, now)));
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(success, "success")));

@@ -48,7 +48,7 @@ class Refresh {
   // For logins. Prepare asks the HSM, Begin belongs in the transaction of the login.
   struct Prepared {
     SecretBytes token;
-    Bytes mac;
+    crypto::LookupMac mac;
   };
   Result<Prepared> Prepare();
   Status Begin(schema::Connection& connection, const device_store::Waiting& login, const Prepared& prepared,

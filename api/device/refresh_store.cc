@@ -1,5 +1,7 @@
 #include "api/device/refresh_store.h"
 
+#include "api/access/lookups_store.h"
+
 namespace claviger::api::refresh_store {
 namespace {
 
@@ -25,14 +27,14 @@ constexpr Statement kInsertFamily = {
 
 constexpr Statement kInsertToken = {
     "refresh_insert_token",
-    "INSERT INTO refresh_tokens (org_id, family_id, mac, access_id, access_expires_at)"
-    " VALUES ($1, $2, $3, $4, $5)"};
+    "INSERT INTO refresh_tokens (org_id, family_id, mac, lookup_version, access_id, access_expires_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"};
 
 // Without an organisation: who comes with a token has nothing else.
 constexpr Statement kFind = {
     "refresh_find",
     "SELECT f.org_id, f.id, f.user_id, f.client_id, f.began_at, f.expires_at, f.rotated_at, f.rotations,"
-    "       u.email, u.tokens_valid_from"
+    "       u.email, u.tokens_valid_from, t.mac"
     "  FROM refresh_tokens t"
     "  JOIN refresh_families f ON f.org_id = t.org_id AND f.id = t.family_id"
     "  JOIN users u ON u.org_id = f.org_id AND u.id = f.user_id"
@@ -75,8 +77,8 @@ constexpr Statement kEndFamilyOf = {
 Bytes Copy(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
 
 Status InsertToken(schema::Connection& connection, const Family& family, const Issued& token) {
-  TRYV(connection.Run(kInsertToken,
-                      {family.org, family.id, token.mac, token.access, token.access_expires_at}));
+  TRYV(connection.Run(kInsertToken, {family.org, family.id, token.mac.bytes, token.mac.version, token.access,
+                                     token.access_expires_at}));
   return Ok();
 }
 
@@ -87,12 +89,13 @@ Status Insert(schema::Connection& connection, const Family& family, const Issued
   TRYV(connection.Run(kPurge, {idle_since, family.rotated_at, kPurgeBatch}));
   TRYV(connection.Run(kTrim, {family.org, family.user, limit - 1}));
   TRYV(connection.Run(kInsertFamily, {family.org, family.id, family.user, family.client_id, family.began_at,
-                                      family.expires_at, first.mac, family.rotated_at}));
+                                      family.expires_at, first.mac.bytes, family.rotated_at}));
   return InsertToken(connection, family, first);
 }
 
-Result<std::optional<Family>> Find(schema::Connection& connection, ByteView mac) {
-  TRY(const auto rows, connection.Run(kFind, {mac}));
+Result<std::optional<Family>> Find(schema::Connection& connection, const crypto::LookupMacs& macs) {
+  TRY(const auto rows,
+      lookups_store::LookUp(macs, [&](const Bytes& mac) { return connection.Run(kFind, {mac}); }));
   if (rows.empty()) return std::nullopt;
   Family family;
   family.org = rows.IdAt<OrgId>(0, 0);
@@ -105,6 +108,7 @@ Result<std::optional<Family>> Find(schema::Connection& connection, ByteView mac)
   family.rotations = rows.Int4(0, 7);
   family.email = rows.Text(0, 8);
   family.tokens_valid_from = rows.Timestamp(0, 9);
+  family.shown = Copy(rows.Blob(0, 10));
   return family;
 }
 
@@ -117,7 +121,7 @@ Result<std::optional<Turn>> Lock(schema::Connection& connection, const Family& f
 }
 
 Status Rotate(schema::Connection& connection, const Family& family, const Turn& turn, const Issued& next) {
-  TRYV(connection.Run(kRotate, {family.org, family.id, next.mac, turn.previous, turn.rotated_at}));
+  TRYV(connection.Run(kRotate, {family.org, family.id, next.mac.bytes, turn.previous, turn.rotated_at}));
   return InsertToken(connection, family, next);
 }
 

@@ -8,13 +8,14 @@
 
 #include "api/device/device_store.h"
 #include "base/ids.h"
+#include "crypto/credential.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::refresh_store {
 
 // A token with the access token that was given out beside it.
 struct Issued {
-  Bytes mac;
+  crypto::LookupMac mac;
   TokenId access;
   Time access_expires_at{};
 };
@@ -30,11 +31,12 @@ struct Family {
   int32_t rotations = 0;
   std::string email;
   Time tokens_valid_from{};
+  Bytes shown;  // the MAC by which it was found, as it is stored
 };
 // Removes some of what has expired, and the person's least recently used beyond `limit`.
 Status Insert(schema::Connection& connection, const Family& family, const Issued& first, Time idle_since,
               int64_t limit);
-Result<std::optional<Family>> Find(schema::Connection& connection, ByteView mac);
+Result<std::optional<Family>> Find(schema::Connection& connection, const crypto::LookupMacs& macs);
 
 // Under the lock of the family.
 struct Turn {

@@ -4,6 +4,7 @@
 
 #include "api/limits/guess_store.h"
 #include "crypto/canonical.h"
+#include "crypto/credential.h"
 #include "crypto/digest.h"
 
 namespace claviger::api {
@@ -212,8 +213,7 @@ void GuessBudgets::Report(std::string_view what, const Status& status) const {
 }
 
 Result<Bytes> GuessKey(crypto::Keyring& keyring) {
-  TRY(auto mac, keyring.Mac(AsBytes("claviger/guess-key/1")));
-  return std::move(mac.bytes);
+  return crypto::OldestMac(keyring, AsBytes("claviger/guess-key/1"));
 }
 
 }  // namespace claviger::api

@@ -112,7 +112,8 @@ class GuessBudgets {
   std::atomic<SteadyTime> prune_at_;
 };
 
-// The same on all nodes of an installation: derived from the HSM's lookup key.
+// The same on all nodes of an installation: derived from the HSM's lookup key, of two the older. With the
+// older one gone all budgets are full once.
 Result<Bytes> GuessKey(crypto::Keyring& keyring);
 
 }  // namespace claviger::api

@@ -109,7 +109,7 @@ Result<std::vector<SecretBytes>> Mfa::VerifySetup(const Principal& principal, co
   TRY(const auto step, MatchStep(owner, *factor, code));
   if (!step) return Invalid("Invalid code");
   TRY(auto codes, NewRecoveryCodes(parts_.random));
-  std::vector<Bytes> macs;
+  std::vector<crypto::LookupMac> macs;
   for (const auto& recovery : codes) {
     TRY(auto mac, RecoveryCodeMac(parts_.keyring, owner.user, recovery));
     macs.push_back(std::move(mac));
@@ -141,7 +141,7 @@ Result<Mfa::Proof> Mfa::Examine(const Owner& owner, const mfa_store::Factor& fac
     TRY(proof.step, MatchStep(owner, factor, code));
   } else if (const auto recovery = NormalizeRecoveryCode(code.Text())) {
     proof.kind = Proof::Kind::kRecoveryCode;
-    TRY(proof.mac, RecoveryCodeMac(parts_.keyring, owner.user, *recovery));
+    TRY(proof.macs, RecoveryCodeMacs(parts_.keyring, owner.user, *recovery));
   }
   return proof;
 }
@@ -165,7 +165,7 @@ Result<bool> Mfa::Spend(schema::Connection& connection, const Owner& owner, cons
   if (!locked) return false;
   if (proof.step) return mfa_store::SpendStep(connection, owner, *proof.step);
   if (proof.kind != Proof::Kind::kRecoveryCode) return false;
-  return mfa_store::SpendRecoveryCode(connection, owner, proof.mac);
+  return mfa_store::SpendRecoveryCode(connection, owner, proof.macs);
 }
 
 Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, const std::string& client,
@@ -174,11 +174,11 @@ Result<AccessToken> Mfa::Verify(const MfaVerifyRequest& request, const std::stri
   if (!crypto::HasCredentialForm(kTokenPrefix, request.mfa_token.Text())) {
     return DeadChallenge(audit, "malformed challenge");
   }
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, request.mfa_token.Text()));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kTokenPurpose, request.mfa_token.Text()));
   std::optional<mfa_store::Challenge> challenge;
   {
     TRY(auto lease, parts_.pool.Acquire());
-    TRY(challenge, mfa_store::FindChallenge(*lease, mac));
+    TRY(challenge, mfa_store::FindChallenge(*lease, macs));
   }
   if (!challenge) return DeadChallenge(audit, "unknown challenge");
   const Owner& owner = challenge->owner;

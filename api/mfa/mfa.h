@@ -74,7 +74,7 @@ class Mfa {
   // not enabled any more.
   struct PreparedChallenge {
     MfaChallenge challenge;
-    Bytes mac;
+    crypto::LookupMac mac;
     Time expires_at{};
   };
   Result<PreparedChallenge> Prepare();
@@ -87,7 +87,7 @@ class Mfa {
   struct Proof {
     enum class Kind : uint8_t { kNone, kTotp, kRecoveryCode } kind = Kind::kNone;
     std::optional<int64_t> step;  // kTotp: the one it is the code of
-    Bytes mac;                    // kRecoveryCode
+    crypto::LookupMacs macs;      // kRecoveryCode
   };
   Result<std::optional<mfa_store::Factor>> FindFactor(const Owner& owner);
   Result<std::optional<int64_t>> MatchStep(const Owner& owner, const mfa_store::Factor& factor,

@@ -1,5 +1,6 @@
 #include "api/mfa/mfa_store.h"
 
+#include "api/access/lookups_store.h"
 #include "api/system_keks/system_keks_store.h"
 
 namespace claviger::api::mfa_store {
@@ -31,7 +32,8 @@ constexpr Statement kEnable = {"mfa_enable",
 
 constexpr Statement kInsertRecoveryCodes = {
     "mfa_insert_recovery_codes",
-    "INSERT INTO recovery_codes (org_id, user_id, mac) SELECT $1, $2, unnest($3::bytea[])"};
+    "INSERT INTO recovery_codes (org_id, user_id, mac, lookup_version)"
+    " SELECT $1, $2, c.mac, c.version FROM unnest($3::bytea[], $4::bigint[]) c(mac, version)"};
 
 constexpr Statement kLock = {
     "mfa_lock",
@@ -52,8 +54,9 @@ constexpr Statement kDeleteExpired = {
     "DELETE FROM mfa_challenges WHERE org_id = $1 AND user_id = $2 AND expires_at <= $3"};
 
 constexpr Statement kInsertChallenge = {"mfa_insert_challenge",
-                                        "INSERT INTO mfa_challenges (org_id, user_id, mac, expires_at)"
-                                        " SELECT org_id, user_id, $3, $4 FROM totp_factors"
+                                        "INSERT INTO mfa_challenges (org_id, user_id, mac, lookup_version,"
+                                        "                            expires_at)"
+                                        " SELECT org_id, user_id, $3, $4, $5 FROM totp_factors"
                                         "  WHERE org_id = $1 AND user_id = $2 AND enabled_at IS NOT NULL"};
 
 // Without an organisation: who comes with a challenge has nothing else.
@@ -124,8 +127,15 @@ Result<bool> Enable(schema::Connection& connection, const Owner& owner, const Fa
 }
 
 Status InsertRecoveryCodes(schema::Connection& connection, const Owner& owner,
-                           const std::vector<Bytes>& macs) {
-  TRYV(connection.Run(kInsertRecoveryCodes, {owner.org, owner.user, schema::Param::ByteaArray(macs)}));
+                           const std::vector<crypto::LookupMac>& macs) {
+  std::vector<Bytes> bytes;
+  std::vector<int64_t> versions;
+  for (const auto& mac : macs) {
+    bytes.push_back(mac.bytes);
+    versions.push_back(mac.version);
+  }
+  TRYV(connection.Run(kInsertRecoveryCodes, {owner.org, owner.user, schema::Param::ByteaArray(bytes),
+                                             schema::Param::Int8Array(versions)}));
   return Ok();
 }
 
@@ -138,8 +148,11 @@ Result<bool> SpendStep(schema::Connection& connection, const Owner& owner, int64
   return Touched(connection.Run(kSpendStep, {owner.org, owner.user, step}));
 }
 
-Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner, ByteView mac) {
-  return Touched(connection.Run(kSpendRecoveryCode, {owner.org, owner.user, mac}));
+Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner,
+                               const crypto::LookupMacs& macs) {
+  return Touched(lookups_store::LookUp(macs, [&](const Bytes& mac) {
+    return connection.Run(kSpendRecoveryCode, {owner.org, owner.user, mac});
+  }));
 }
 
 Status Delete(schema::Connection& connection, const Owner& owner) {
@@ -147,14 +160,17 @@ Status Delete(schema::Connection& connection, const Owner& owner) {
   return Ok();
 }
 
-Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, ByteView mac,
+Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, const crypto::LookupMac& mac,
                              Time expires_at, Time now) {
   TRYV(connection.Run(kDeleteExpired, {owner.org, owner.user, now}));
-  return Touched(connection.Run(kInsertChallenge, {owner.org, owner.user, mac, expires_at}));
+  return Touched(
+      connection.Run(kInsertChallenge, {owner.org, owner.user, mac.bytes, mac.version, expires_at}));
 }
 
-Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection, ByteView mac) {
-  TRY(const auto rows, connection.Run(kFindChallenge, {mac}));
+Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection,
+                                               const crypto::LookupMacs& macs) {
+  TRY(const auto rows,
+      lookups_store::LookUp(macs, [&](const Bytes& mac) { return connection.Run(kFindChallenge, {mac}); }));
   if (rows.empty()) return std::nullopt;
   Challenge challenge;
   challenge.owner = {rows.IdAt<OrgId>(0, 0), rows.IdAt<UserId>(0, 1)};

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "crypto/keyring.h"
+#include "crypto/credential.h"
 #include "schema/pg/pg.h"
 
 namespace claviger::api::mfa_store {
@@ -34,20 +34,21 @@ Result<bool> PutPending(schema::Connection& connection, const Owner& owner, cons
 Result<bool> Enable(schema::Connection& connection, const Owner& owner, const Factor& seen, int64_t step,
                     Time now);
 Status InsertRecoveryCodes(schema::Connection& connection, const Owner& owner,
-                           const std::vector<Bytes>& macs);
+                           const std::vector<crypto::LookupMac>& macs);
 
 // Locks the person's factor until the transaction ends; false if it is not this one any more or not enabled.
 Result<bool> Lock(schema::Connection& connection, const Owner& owner, const Factor& seen);
 // The compare-and-set that spends a step; false if this step or a newer one is spent.
 Result<bool> SpendStep(schema::Connection& connection, const Owner& owner, int64_t step);
 // False if there is no such code, or not any more.
-Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner, ByteView mac);
+Result<bool> SpendRecoveryCode(schema::Connection& connection, const Owner& owner,
+                               const crypto::LookupMacs& macs);
 // With its codes and challenges.
 Status Delete(schema::Connection& connection, const Owner& owner);
 
 struct Challenge {
   Owner owner;
-  Bytes mac;
+  Bytes mac;  // as it is stored
   Time expires_at{};
   int32_t tries = 0;
   Factor factor;
@@ -55,9 +56,10 @@ struct Challenge {
   Time tokens_valid_from{};
 };
 // False if the factor is not enabled any more. Removes the person's expired ones.
-Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, ByteView mac,
+Result<bool> InsertChallenge(schema::Connection& connection, const Owner& owner, const crypto::LookupMac& mac,
                              Time expires_at, Time now);
-Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection, ByteView mac);
+Result<std::optional<Challenge>> FindChallenge(schema::Connection& connection,
+                                               const crypto::LookupMacs& macs);
 // One more code tried against it; false if that would be more than `limit`.
 Result<bool> CountChallengeTry(schema::Connection& connection, const Challenge& challenge, int32_t limit);
 // False if it is gone: it succeeds once.

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "crypto/credential.h"
 #include "crypto/totp.h"
 
 namespace claviger::api {
 namespace {
 
+constexpr std::string_view kPurpose = "claviger/recovery-code/1";
 constexpr size_t kHalf = 5;
 constexpr size_t kLength = 2 * kHalf + 1;
 constexpr char kHyphen = '-';
@@ -25,6 +25,14 @@ SecretBytes Format(std::string_view characters) {
   }
   code.data()[kHalf] = kHyphen;
   return code;
+}
+
+SecretBytes OwnedBy(const UserId& user, const SecretBytes& code) {
+  std::string text = user.ToString() + " ";
+  text += code.Text();
+  SecretBytes owned{std::string_view(text)};
+  Wipe(text.data(), text.size());
+  return owned;
 }
 
 }  // namespace
@@ -52,12 +60,14 @@ std::optional<SecretBytes> NormalizeRecoveryCode(std::string_view text) {
   return Format(plain.Text());
 }
 
-Result<Bytes> RecoveryCodeMac(crypto::Keyring& keyring, const UserId& user, const SecretBytes& code) {
-  std::string owned = user.ToString() + " ";
-  owned += code.Text();
-  auto mac = crypto::CredentialMac(keyring, "claviger/recovery-code/1", owned);
-  Wipe(owned.data(), owned.size());
-  return mac;
+Result<crypto::LookupMac> RecoveryCodeMac(crypto::Keyring& keyring, const UserId& user,
+                                          const SecretBytes& code) {
+  return crypto::CredentialMac(keyring, kPurpose, OwnedBy(user, code).Text());
+}
+
+Result<crypto::LookupMacs> RecoveryCodeMacs(crypto::Keyring& keyring, const UserId& user,
+                                            const SecretBytes& code) {
+  return crypto::CredentialMacs(keyring, kPurpose, OwnedBy(user, code).Text());
 }
 
 }  // namespace claviger::api

@@ -9,7 +9,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/secret_bytes.h"
-#include "crypto/keyring.h"
+#include "crypto/credential.h"
 
 namespace claviger::api {
 
@@ -22,6 +22,10 @@ Result<std::vector<SecretBytes>> NewRecoveryCodes(Random& random);
 std::optional<SecretBytes> NormalizeRecoveryCode(std::string_view text);
 
 // What is stored of a code in its normal form: an HMAC by the HSM that holds for this person alone.
-Result<Bytes> RecoveryCodeMac(crypto::Keyring& keyring, const UserId& user, const SecretBytes& code);
+Result<crypto::LookupMac> RecoveryCodeMac(crypto::Keyring& keyring, const UserId& user,
+                                          const SecretBytes& code);
+// What may be stored of it.
+Result<crypto::LookupMacs> RecoveryCodeMacs(crypto::Keyring& keyring, const UserId& user,
+                                            const SecretBytes& code);
 
 }  // namespace claviger::api

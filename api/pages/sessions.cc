@@ -24,9 +24,9 @@ Result<SecretBytes> Sessions::Open(const AccessToken& token) {
 
 Result<std::optional<Session>> Sessions::Find(const std::optional<SecretBytes>& cookie) {
   if (!cookie) return std::optional<Session>();
-  TRY(const auto mac, crypto::CredentialMac(keyring_, kPurpose, cookie->Text()));
+  TRY(const auto macs, crypto::CredentialMacs(keyring_, kPurpose, cookie->Text()));
   TRY(auto lease, pool_.Acquire());
-  return sessions_store::Find(*lease, mac, clock_.Now());
+  return sessions_store::Find(*lease, macs, clock_.Now());
 }
 
 Result<bool> Sessions::Spend(schema::Connection& connection, const Session& session) {

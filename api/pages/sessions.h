@@ -20,7 +20,7 @@ struct Session {
   Principal principal;
   std::string email;
   Time signed_in_at{};  // as the `iat` of a token: never before the last change of the password
-  Bytes mac;
+  Bytes mac;            // of the cookie, as it is stored
 };
 
 class Sessions {

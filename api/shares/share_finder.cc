@@ -25,8 +25,9 @@ Result<shares_store::Share> ShareFinder::Find(const Named& named, AuditDraft& au
     return ShareNotFound();
   }
   audit.SetResource("share", share->terms.id.ToString());
-  TRY(const auto stands_for, LinkOf(keyring_, share->terms));
-  if (!(stands_for == *link)) return IntegrityFailure("a share's row is not what its link stands for");
+  TRY(const auto stands_for, LinkOf(keyring_, share->terms, share->lookup_version));
+  if (!stands_for) return ShareNotFound();
+  if (!(*stands_for == *link)) return IntegrityFailure("a share's row is not what its link stands for");
   return *std::move(share);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/canonical.h"
+#include "crypto/credential.h"
 #include "crypto/digest.h"
 
 namespace claviger::api {
@@ -19,26 +20,36 @@ Uuid AsUuidV4(ByteView bytes) {
   return uuid;
 }
 
+Bytes MessageOf(const ShareTerms& terms) {
+  return crypto::CanonicalWriter("claviger/share/1")
+      .Field(terms.org.Bytes())
+      .Field(terms.id.Bytes())
+      .Field(terms.secret.Bytes())
+      .Field(crypto::Name(terms.by_type))
+      .Field(ByteView(terms.by.data, terms.by.size()))
+      .Field(Name(terms.recipient))
+      .Field(ByteView(terms.to.data, terms.to.size()))
+      .Field(terms.email)
+      .Field(terms.passphrase_hash)
+      .Field(terms.ip_allowlist)
+      .Field(Microseconds(terms.created_at))
+      .Field(Microseconds(terms.expires_at))
+      .Field(uint64_t{terms.max_access_count})
+      .Take();
+}
+
 }  // namespace
 
-Result<LinkId> LinkOf(crypto::Keyring& keyring, const ShareTerms& terms) {
-  const Bytes message = crypto::CanonicalWriter("claviger/share/1")
-                            .Field(terms.org.Bytes())
-                            .Field(terms.id.Bytes())
-                            .Field(terms.secret.Bytes())
-                            .Field(crypto::Name(terms.by_type))
-                            .Field(ByteView(terms.by.data, terms.by.size()))
-                            .Field(Name(terms.recipient))
-                            .Field(ByteView(terms.to.data, terms.to.size()))
-                            .Field(terms.email)
-                            .Field(terms.passphrase_hash)
-                            .Field(terms.ip_allowlist)
-                            .Field(Microseconds(terms.created_at))
-                            .Field(Microseconds(terms.expires_at))
-                            .Field(uint64_t{terms.max_access_count})
-                            .Take();
-  TRY(const auto mac, keyring.Mac(message));
-  return LinkId{AsUuidV4(mac.bytes)};
+Result<NewLink> MakeLink(crypto::Keyring& keyring, const ShareTerms& terms) {
+  TRY(const auto mac, keyring.Mac(MessageOf(terms)));
+  return NewLink{LinkId{AsUuidV4(mac.bytes)}, mac.version};
+}
+
+Result<std::optional<LinkId>> LinkOf(crypto::Keyring& keyring, const ShareTerms& terms,
+                                     uint32_t lookup_version) {
+  TRY(const auto mac, crypto::MacOfVersion(keyring, lookup_version, MessageOf(terms)));
+  if (!mac) return std::nullopt;
+  return LinkId{AsUuidV4(*mac)};
 }
 
 Bytes LookupOf(const LinkId& link) {

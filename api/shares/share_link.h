@@ -1,11 +1,12 @@
 #pragma once
 // What a link ends in: an id that only the HSM can derive from the share's row, and that vouches for it.
 //
-// The id is an HMAC, under the lookup key, of all in the row that never changes. So the database holds no
-// link and nothing that gives one, lists can show each share's id all the same, and a row that was edited or
-// moved is no longer what its link stands for. A row is found by a hash of the id, which needs no key: an id
-// has 122 bits that nobody can guess.
+// The id is an HMAC, under the lookup key of that time, of all in the row that never changes. So the database
+// holds no link and nothing that gives one, lists can show each share's id all the same, and a row that was
+// edited or moved is no longer what its link stands for. A row is found by a hash of the id, which needs no
+// key: an id has 122 bits that nobody can guess.
 
+#include <optional>
 #include <string>
 
 #include "api/shares/shares_wire.h"
@@ -34,8 +35,15 @@ struct ShareTerms {
   Time expires_at{};
 };
 
-// A UUID of version 4. May block on the HSM.
-Result<LinkId> LinkOf(crypto::Keyring& keyring, const ShareTerms& terms);
+// UUIDs of version 4. Both may block on the HSM.
+struct NewLink {
+  LinkId id;
+  uint32_t lookup_version = 1;  // of the key that it came from
+};
+Result<NewLink> MakeLink(crypto::Keyring& keyring, const ShareTerms& terms);
+// By the key of that version; nullopt if that is gone: then nothing tells any more what the link was.
+Result<std::optional<LinkId>> LinkOf(crypto::Keyring& keyring, const ShareTerms& terms,
+                                     uint32_t lookup_version);
 
 // 32 bytes, to be stored and looked up.
 Bytes LookupOf(const LinkId& link);

@@ -120,7 +120,7 @@ Result<NewShare> Shares::Make(const Secrets::Caller& caller, const SecretId& sec
   }
   terms.created_at = parts_.clock.Now();
   terms.id = ShareId{NewUuidV7(terms.created_at, parts_.random)};
-  TRY(const auto link, LinkOf(parts_.keyring, terms));
+  TRY(const auto link, MakeLink(parts_.keyring, terms));
   audit.SetResource("share", terms.id.ToString());
   audit.AddDetail("secret_id", secret.ToString());
   if (!terms.to.is_nil()) audit.AddDetail("recipient", FormatUuid(terms.to));
@@ -129,7 +129,7 @@ Result<NewShare> Shares::Make(const Secrets::Caller& caller, const SecretId& sec
 
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  const auto inserted = shares_store::Insert(*lease, terms, LookupOf(link), kMaxShares);
+  const auto inserted = shares_store::Insert(*lease, terms, link, kMaxShares);
   // The references are to the secret and to who shares: one of them went meanwhile.
   if (!inserted && inserted.error().sqlstate == "23503") return NotFound("Secret not found");
   TRYV(inserted);
@@ -139,20 +139,19 @@ Result<NewShare> Shares::Make(const Secrets::Caller& caller, const SecretId& sec
   TRYV(parts_.audit.Insert(*lease, parts_.audit.Finish(audit, "success")));
   TRYV(transaction.Commit());
   audit.MarkCommitted();
-  return NewShare{link,
-                  UrlOf(parts_.mail, host, link),
-                  terms.recipient,
-                  terms.email,
-                  terms.expires_at,
-                  terms.max_access_count};
+  return NewShare{link.id,          UrlOf(parts_.mail, host, link.id),
+                  terms.recipient,  terms.email,
+                  terms.expires_at, terms.max_access_count};
 }
 
 Result<ListedShare> Shares::Describe(const Share& share) {
   const ShareTerms& terms = share.terms;
   ListedShare listed;
-  TRY(listed.id, LinkOf(parts_.keyring, terms));
+  TRY(const auto link, LinkOf(parts_.keyring, terms, share.lookup_version));
   // Else whoever edits rows would learn here what their links are.
-  if (LookupOf(listed.id) != share.lookup) return IntegrityFailure("a share's row was edited");
+  if (link && LookupOf(*link) != share.lookup) return IntegrityFailure("a share's row was edited");
+  // Dead with its key, and named as the log names it.
+  listed.id = link.value_or(LinkId{terms.id.uuid});
   listed.secret_path = share.path;
   listed.created_by = SharerOf(terms);
   listed.recipient = terms.recipient;
@@ -162,7 +161,7 @@ Result<ListedShare> Shares::Describe(const Share& share) {
   listed.max_access_count = terms.max_access_count;
   listed.created_at = terms.created_at;
   listed.expires_at = terms.expires_at;
-  listed.expired = IsExpired(terms, parts_.clock.Now());
+  listed.expired = !link || IsExpired(terms, parts_.clock.Now());
   listed.accepted = terms.recipient == RecipientType::kAnyone || share.accepted_at.has_value();
   listed.has_passphrase = !terms.passphrase_hash.empty();
   return listed;

@@ -28,15 +28,16 @@ constexpr Statement kPurge{"shares_purge",
 constexpr Statement kInsert{
     "shares_insert",
     "INSERT INTO shares (org_id, id, secret_id, by_user, by_agent, recipient_type, to_id, to_email,"
-    "                    passphrase_hash, ip_allowlist, created_at, expires_at, max_access_count, lookup)"
-    " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"
+    "                    passphrase_hash, ip_allowlist, created_at, expires_at, max_access_count, lookup,"
+    "                    lookup_version)"
+    " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16"
     "  WHERE (SELECT count(*) FROM (SELECT FROM shares WHERE org_id = $1 LIMIT $15) s) < $15"};
 
 #define SHARES                                                                                          \
   "SELECT s.org_id, s.id, s.secret_id, s.by_user, s.by_agent, s.recipient_type, s.to_id, s.to_email,"   \
   "       s.passphrase_hash, s.ip_allowlist, s.created_at, s.expires_at, s.max_access_count, s.lookup," \
   "       s.access_count, s.accepted_at, s.told_at, x.vault_id, x.path,"                                \
-  "       CASE WHEN u.email_verified THEN u.email END"                                                  \
+  "       CASE WHEN u.email_verified THEN u.email END, s.lookup_version"                                \
   "  FROM shares s JOIN secrets x ON x.org_id = s.org_id AND x.id = s.secret_id"                        \
   "  LEFT JOIN users u ON u.org_id = s.org_id AND u.id = s.by_user"
 // Ids are UUIDv7: their order is the order of creation.
@@ -61,7 +62,8 @@ enum Column {
   kToldAt,
   kVault,
   kPath,
-  kSharerEmail
+  kSharerEmail,
+  kLookupVersion
 };
 
 constexpr Statement kFind{"shares_find", SHARES " WHERE s.lookup = $1", true};
@@ -133,6 +135,7 @@ Result<Share> ReadShare(const Rows& rows, int row) {
   if (!rows.IsNull(row, kSharerEmail)) share.sharer_email = rows.Text(row, kSharerEmail);
   const ByteView lookup = rows.Blob(row, kLookup);
   share.lookup.assign(lookup.begin(), lookup.end());
+  share.lookup_version = static_cast<uint32_t>(rows.Int4(row, kLookupVersion));
   return share;
 }
 
@@ -192,7 +195,8 @@ Status Purge(schema::Connection& connection, Time now) {
   return Ok();
 }
 
-Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit) {
+Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, const NewLink& link,
+                    int64_t limit) {
   TRYV(Purge(connection, terms.created_at));
   std::optional<Uuid> by_user, by_agent, to;
   (terms.by_type == PrincipalType::kUser ? by_user : by_agent) = terms.by;
@@ -200,9 +204,10 @@ Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, Byt
   std::optional<std::string> email;
   if (!terms.email.empty()) email = terms.email;
   TRY(const auto rows,
-      connection.Run(kInsert, {terms.org, terms.id, terms.secret, by_user, by_agent, Name(terms.recipient),
-                               to, email, terms.passphrase_hash, terms.ip_allowlist, terms.created_at,
-                               terms.expires_at, terms.max_access_count, lookup, limit}));
+      connection.Run(kInsert,
+                     {terms.org, terms.id, terms.secret, by_user, by_agent, Name(terms.recipient), to, email,
+                      terms.passphrase_hash, terms.ip_allowlist, terms.created_at, terms.expires_at,
+                      terms.max_access_count, LookupOf(link.id), limit, link.lookup_version}));
   return rows.affected() == 1;
 }
 

@@ -22,6 +22,7 @@ struct Share {
   std::string path;
   std::string sharer_email;  // empty if an agent shares, or the address was never proven
   Bytes lookup;
+  uint32_t lookup_version = 1;  // of the key that its link came from
 };
 
 // Of a secret that is there, deleted or not.
@@ -47,7 +48,8 @@ Status Purge(schema::Connection& connection, Time now);
 
 // False if the organisation has `limit` shares already. Also purges. kConflict if the secret, or who shares,
 // is gone.
-Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, ByteView lookup, int64_t limit);
+Result<bool> Insert(schema::Connection& connection, const ShareTerms& terms, const NewLink& link,
+                    int64_t limit);
 
 Result<std::optional<Share>> Find(schema::Connection& connection, ByteView lookup);
 Result<std::optional<Share>> FindRow(schema::Connection& connection, const OrgId& org, const ShareId& id);

@@ -23,7 +23,7 @@ Error DeadToken(AuditDraft& audit, std::string reason) {
 
 Status Signups::Ask(const SignupRequest& request, const http::ClientAddress& client, AuditDraft& audit) {
   TRYV(crypto::CheckPasswordRules(request.password.Text(), request.email, config_.password_rules));
-  signup_store::Pending pending{request.email, request.display_name, {}, {}};
+  signup_store::Pending pending{request.email, request.display_name, {}, {}, {}};
   TRY(pending.password_hash, crypto::HashPassword(config_.argon2, parts_.random, request.password));
   const SecretBytes token = crypto::NewCredential(kTokenPrefix, parts_.random);
   TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token.Text()));
@@ -97,12 +97,12 @@ Result<Signups::Verified> Signups::Verify(std::string_view token, const std::str
 }
 
 Result<Signups::Verified> Signups::MakeAccount(std::string_view token, AuditDraft& audit) {
-  TRY(const auto mac, crypto::CredentialMac(parts_.keyring, kTokenPurpose, token));
+  TRY(const auto macs, crypto::CredentialMacs(parts_.keyring, kTokenPurpose, token));
   const Time now = parts_.clock.Now();
   std::optional<signup_store::Pending> pending;
   {
     TRY(auto lease, parts_.pool.Acquire());
-    TRY(pending, signup_store::Find(*lease, mac, now));
+    TRY(pending, signup_store::Find(*lease, macs, now));
   }
   if (!pending) return DeadToken(audit, "unknown or expired token");
   TRY(const auto user, NewUserOf(*pending, now));
@@ -116,7 +116,7 @@ Result<Signups::Verified> Signups::MakeAccount(std::string_view token, AuditDraf
   success.SetResource("user", user.id.ToString());
   TRY(auto lease, parts_.pool.Acquire());
   TRY(auto transaction, lease->Begin());
-  TRY(const bool taken, signup_store::Take(*lease, mac, now));
+  TRY(const bool taken, signup_store::Take(*lease, *pending, now));
   if (!taken) return DeadToken(audit, "token used meanwhile");
   const auto admitted = Admit(*lease, user, invited, success);
   if (!admitted && admitted.error().kind == ErrorKind::kConflict) {

@@ -246,7 +246,8 @@ Status FakeKeyring::RefreshSigningKeys() {
   return Ok();
 }
 
-Result<LookupMac> FakeKeyring::MacBy(uint32_t version, ByteView message) const {
+Result<LookupMac> FakeKeyring::MacBy(uint32_t version, ByteView message) {
+  ++macs_;
   const SecretBytes& key = lookups_.at(version);
   LookupMac mac{version, Bytes(32)};
   unsigned int size = 0;
@@ -260,7 +261,9 @@ Result<LookupMac> FakeKeyring::MacBy(uint32_t version, ByteView message) const {
 Result<LookupMac> FakeKeyring::Mac(ByteView message) {
   const std::lock_guard lock(mutex_);
   TRYV(CheckAvailable());
-  return MacBy(lookups_.rbegin()->first, message);
+  auto mac = MacBy(lookups_.rbegin()->first, message);
+  if (std::exchange(rotate_lookup_after_mac_, false)) AddLookupKey();
+  return mac;
 }
 
 Result<std::optional<LookupMac>> FakeKeyring::OlderMac(ByteView message) {
@@ -323,9 +326,21 @@ void FakeKeyring::DestroyOldRoots() {
   roots_.erase(roots_.begin(), std::prev(roots_.end()));
 }
 
+void FakeKeyring::AddLookupKey() { lookups_.emplace(lookups_.rbegin()->first + 1, NewKey(random_)); }
+
 void FakeKeyring::RotateLookupKey() {
   const std::lock_guard lock(mutex_);
-  lookups_.emplace(lookups_.rbegin()->first + 1, NewKey(random_));
+  AddLookupKey();
+}
+
+void FakeKeyring::RotateLookupKeyAfterNextMac() {
+  const std::lock_guard lock(mutex_);
+  rotate_lookup_after_mac_ = true;
+}
+
+int FakeKeyring::Macs() const {
+  const std::lock_guard lock(mutex_);
+  return macs_;
 }
 
 void FakeKeyring::DropOlderLookupKey() {

@@ -56,6 +56,10 @@ class FakeKeyring final : public crypto::Keyring {
   // Makes a newer lookup key; the one before is the older one until it is dropped.
   void RotateLookupKey();
   void DropOlderLookupKey();
+  // The next Mac is the last one under the key of now.
+  void RotateLookupKeyAfterNextMac();
+  // How many MACs were made.
+  int Macs() const;
   // Holds the public half of a key that another keyring signs with.
   void AddPublicHalf(crypto::SigningKey which, crypto::PublicKey key);
   // The next Sign finds such a key made after the caller last looked at PublicKeys.
@@ -68,14 +72,17 @@ class FakeKeyring final : public crypto::Keyring {
   Status CheckAvailable() const;
   Result<SecretBytes> UnwrapKek(const crypto::WrappedKek& kek) const;
   void AddSigningKey(crypto::SigningKey which);
-  Result<crypto::LookupMac> MacBy(uint32_t version, ByteView message) const;
+  Result<crypto::LookupMac> MacBy(uint32_t version, ByteView message);
+  void AddLookupKey();
 
   const crypto::SignatureAlgorithm algorithm_;
   const uint32_t first_version_;
   mutable std::mutex mutex_;  // guards everything below
   FakeRandom random_;
-  std::map<uint32_t, SecretBytes> roots_;                           // by version
-  std::map<uint32_t, SecretBytes> lookups_;                         // by version
+  std::map<uint32_t, SecretBytes> roots_;    // by version
+  std::map<uint32_t, SecretBytes> lookups_;  // by version
+  int macs_ = 0;
+  bool rotate_lookup_after_mac_ = false;
   std::map<crypto::SigningKey, std::vector<SigningPair>> signing_;  // newest last
   std::map<VaultId, int> forgotten_;
   std::optional<crypto::SigningKey> unseen_;

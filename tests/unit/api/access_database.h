@@ -94,10 +94,10 @@ struct Database {
   Key AddKey(const api::Principal& user, const std::optional<Time>& expires_at = std::nullopt) {
     Key key{KeyId{NewUuidV7(clock, random)},
             std::string(crypto::NewCredential(api::kApiKeyPrefix, random).Text())};
-    const Bytes mac = Must(crypto::CredentialMac(keyring, api::kApiKeyPurpose, key.text));
-    Sql("INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at) "
-        "VALUES ($1, $2, $3, 'key', $4, $5, '[]', $6, $7)",
-        {user.org, key.id, user.id, mac, key.text.substr(0, 12), clock.Now(), expires_at});
+    const auto mac = Must(crypto::CredentialMac(keyring, api::kApiKeyPurpose, key.text));
+    Sql("INSERT INTO api_keys (org_id, id, user_id, name, mac, key_prefix, scopes, created_at, expires_at, "
+        "lookup_version) VALUES ($1, $2, $3, 'key', $4, $5, '[]', $6, $7, $8)",
+        {user.org, key.id, user.id, mac.bytes, key.text.substr(0, 12), clock.Now(), expires_at, mac.version});
     return key;
   }
 
@@ -111,15 +111,15 @@ struct Database {
     made.agent.type = api::PrincipalType::kAgent;
     made.agent.org = creator.org;
     made.agent.id = NewUuidV7(clock, random);
+    const auto mac = Must(crypto::CredentialMac(keyring, api::kAgentKeyPurpose, made.text));
     Sql("INSERT INTO agents (org_id, id, name, description, auth_method, mac, tokens_valid_from, scopes, "
         "vault_ids, "
         "is_active, intents_api_enabled, tx_to_allowlist, tx_allowed_chains, ssh_public_key, "
         "ecdh_public_key, "
-        "created_by, created_at) VALUES ($1, $2, 'agent', '', 'api_key', $3, $4, '[]', '[]', true, false, "
-        "'[]', '[]', "
-        "$5, $6, $7, $4)",
-        {creator.org, made.agent.id, Must(crypto::CredentialMac(keyring, api::kAgentKeyPurpose, made.text)),
-         Time(std::chrono::seconds(UnixSeconds(clock.Now()))), Bytes(32), Bytes(65), creator.id});
+        "created_by, created_at, lookup_version) VALUES ($1, $2, 'agent', '', 'api_key', $3, $4, '[]', '[]', "
+        "true, false, '[]', '[]', $5, $6, $7, $4, $8)",
+        {creator.org, made.agent.id, mac.bytes, Time(std::chrono::seconds(UnixSeconds(clock.Now()))),
+         Bytes(32), Bytes(65), creator.id, mac.version});
     return made;
   }
 

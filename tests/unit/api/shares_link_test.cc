@@ -28,9 +28,9 @@ ShareTerms KnownTerms() {
 }
 
 LinkId Link(crypto::Keyring& keyring, const ShareTerms& terms) {
-  const auto link = LinkOf(keyring, terms);
+  const auto link = MakeLink(keyring, terms);
   REQUIRE(link);
-  return link.value();
+  return link.value().id;
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ TEST_CASE("a link vouches for everything that never changes, and needs the HSM")
   fakes::FakeKeyring other(2);
   CHECK_FALSE(Link(other, KnownTerms()) == known);
   keyring.SetUnavailable(true);
-  CHECK(LinkOf(keyring, KnownTerms()).error().kind == ErrorKind::kUnavailable);
+  CHECK(MakeLink(keyring, KnownTerms()).error().kind == ErrorKind::kUnavailable);
 }
 
 TEST_CASE("a link is a UUID of version 4") {
@@ -79,4 +79,19 @@ TEST_CASE("a link is a UUID of version 4") {
     CHECK(uuid.version() == Uuid::version_random_number_based);
     CHECK(uuid.variant() == Uuid::variant_rfc_4122);
   }
+}
+
+TEST_CASE("a link comes from the lookup key of its row, as long as that is there") {
+  fakes::FakeKeyring keyring;
+  const auto before = MakeLink(keyring, KnownTerms()).value();
+  CHECK(before.lookup_version == 1);
+  keyring.RotateLookupKey();
+  const auto after = MakeLink(keyring, KnownTerms()).value();
+  CHECK(after.lookup_version == 2);
+  CHECK_FALSE(after.id == before.id);
+  CHECK(LinkOf(keyring, KnownTerms(), 1).value() == before.id);
+  CHECK(LinkOf(keyring, KnownTerms(), 2).value() == after.id);
+  keyring.DropOlderLookupKey();
+  CHECK_FALSE(LinkOf(keyring, KnownTerms(), 1).value());
+  CHECK(LinkOf(keyring, KnownTerms(), 2).value() == after.id);
 }

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "api/access/lookups_store.h"
 #include "api/mail/mail_sender.h"
 #include "crypto/random.h"
 #include "tests/fakes/fake_mail_transport.h"
@@ -210,4 +211,35 @@ TEST_CASE_FIXTURE(Fixture, "who was invited and is so no more founds an organisa
   const auto who = Must(authenticator.Authenticate(WithToken(Must(Verify(token)).token)));
   CHECK(!(who.org == host.org));
   CHECK(who.role == Role::kOwner);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a code mailed before a move to another lookup key makes one account") {
+  const auto waiting = [&] {
+    auto lease = Must(pool.Acquire());
+    const auto counts = Must(lookups_store::CountUnderOlder(*lease, 2, clock.Now()));
+    return counts.empty() ? 0 : counts[0].count;
+  };
+  REQUIRE(Ask());
+  const std::string token = Token();
+  REQUIRE(Ask("bob@example.org"));
+  const std::string unused = Token();
+  REQUIRE(Ask("eve@example.org"));
+  CHECK(waiting() == 3);
+  keyring.RotateLookupKey();
+  REQUIRE(Ask("eve@example.org"));  // a new code in place of the old one
+  const std::string later = Token();
+  CHECK(waiting() == 2);
+  std::atomic<int> made{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] { made += Verify(token).has_value() ? 1 : 0; });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(made == 1);
+  CHECK(People() == 1);
+  CHECK(waiting() == 1);
+  CHECK(KindOf(Verify(crypto::NewCredential("vfy_", random).Text())) == ErrorKind::kInvalid);
+  keyring.DropOlderLookupKey();
+  CHECK(KindOf(Verify(unused)) == ErrorKind::kInvalid);
+  CHECK(Verify(later).has_value());
 }
