@@ -93,6 +93,106 @@ bool Holds(const Keys& keys, const std::function<bool(const HeldKey&)>& fits) {
   return std::any_of(keys.begin(), keys.end(), fits);
 }
 
+std::vector<uint32_t> NewestFirst(const RootKeys::Versions& versions) {
+  std::vector<uint32_t> all;
+  std::transform(versions.rbegin(), versions.rend(), std::back_inserter(all),
+                 [](const auto& each) { return each.first; });
+  return all;
+}
+
+// As FindSigningKeys, of a token on which keys may be missing or half made.
+Outcome<Keys> ListHalves(Session& session, SigningKey which) {
+  TRY(const auto private_keys, FindVersions(session, CKO_PRIVATE_KEY, RoleOf(which)));
+  TRY(const auto public_keys, FindVersions(session, CKO_PUBLIC_KEY, RoleOf(which)));
+  Keys keys;
+  for (auto each = public_keys.rbegin(); each != public_keys.rend(); ++each) {
+    const auto& [version, handle] = *each;
+    TRY(auto published, ReadPublicKey(session, handle, KeyLabel(RoleOf(which), version)));
+    keys.push_back({version, private_keys.contains(version), std::move(published)});
+  }
+  return keys;
+}
+
+Outcome<TokenKeys> ListAll(Session& session) {
+  TokenKeys keys;
+  TRY(const auto roots, FindVersions(session, CKO_SECRET_KEY, kRootRole));
+  TRY(const auto lookups, FindVersions(session, CKO_SECRET_KEY, kLookupRole));
+  keys.roots = NewestFirst(roots);
+  keys.lookups = NewestFirst(lookups);
+  TRY(keys.token, ListHalves(session, SigningKey::kToken));
+  TRY(keys.audit, ListHalves(session, SigningKey::kAudit));
+  TRY(keys.tls, ListHalves(session, SigningKey::kTls));
+  return keys;
+}
+
+Failure Foreign(const std::string& name) {
+  return Refused(ErrorKind::kConflict,
+                 "The token holds a key of another installation: " + name + ". Give one without such keys");
+}
+
+// Keys that this token would not have if it were the installation's next one.
+Outcome<void> RefuseForeign(const TokenKeys& held, const Successors& successors) {
+  for (const uint32_t version : held.roots) {
+    if (version != successors.root) return Foreign(RootKeyName(version));
+  }
+  for (const uint32_t version : held.lookups) {
+    if (version != successors.lookup) return Foreign(KeyLabel(kLookupRole, version));
+  }
+  const std::pair<SigningKey, uint32_t> roles[] = {{SigningKey::kToken, successors.token},
+                                                   {SigningKey::kAudit, successors.audit},
+                                                   {SigningKey::kTls, successors.tls}};
+  for (const auto& [which, version] : roles) {
+    for (const HeldKey& key : held.Of(which)) {
+      const auto& published = successors.published;
+      const bool ours = key.version == version || (which == SigningKey::kTls && key.version > version) ||
+                        std::find(published.begin(), published.end(), key.published) != published.end();
+      if (!ours) return Foreign(key.published.kid);
+    }
+  }
+  return Ok();
+}
+
+Outcome<void> HoldMissing(Session& session, const TokenKeys& held,
+                          const std::vector<crypto::PublicKey>& keys) {
+  for (const crypto::PublicKey& key : keys) {
+    bool there = false;
+    for (const auto which : {SigningKey::kToken, SigningKey::kAudit}) {
+      for (const HeldKey& each : held.Of(which)) {
+        if (each.published.kid != key.kid) continue;
+        if (each.published != key) return Foreign(key.kid);
+        there = true;
+      }
+    }
+    if (there) continue;
+    TRYV(HoldPublicKey(session, key));
+  }
+  return Ok();
+}
+
+// The token's pair last: its public half is what tells a complete token from an unfinished one.
+Outcome<void> MakeMissing(Session& session, const HsmConfig& config, const TokenKeys& held,
+                          const Successors& successors) {
+  if (held.roots.empty()) {
+    TRYV(MakeRootKey(session, RootKeyName(successors.root), config));
+  }
+  if (held.lookups.empty()) {
+    TRYV(MakeLookupKey(session, KeyLabel(kLookupRole, successors.lookup), config));
+  }
+  TRYV(HoldMissing(session, held, successors.published));
+  const std::pair<SigningKey, uint32_t> roles[] = {{SigningKey::kAudit, successors.audit},
+                                                   {SigningKey::kTls, successors.tls},
+                                                   {SigningKey::kToken, successors.token}};
+  for (const auto& [which, version] : roles) {
+    if (Holds(held.Of(which), [](const HeldKey& key) { return key.can_sign; })) continue;
+    const std::string name = SigningKeyName(which, version);
+    // A visit that was killed may have left one half, which nobody has signed with.
+    TRYV(DestroyKey(session, KeyHalf::kPublic, name));
+    TRYV(DestroyKey(session, KeyHalf::kPrivate, name));
+    TRYV(MakeKeyPair(session, name, config));
+  }
+  return Ok();
+}
+
 }  // namespace
 
 std::string SigningKeyName(SigningKey which, uint32_t version) { return KeyLabel(RoleOf(which), version); }
@@ -146,6 +246,43 @@ Result<std::string> WithSigningKey(
       return std::move(result).value();
     }
     return Refused(ErrorKind::kNotFound, SigningKeyName(which, version) + " cannot sign");
+  });
+}
+
+const Keys& TokenKeys::Of(SigningKey which) const {
+  switch (which) {
+    case SigningKey::kToken:
+      return token;
+    case SigningKey::kAudit:
+      return audit;
+    case SigningKey::kTls:
+      break;
+  }
+  return tls;
+}
+
+Result<TokenKeys> ListKeys(const HsmConfig& config) {
+  return OnToken<TokenKeys>(config, Want::kAny, ListAll);
+}
+
+Status MakeSuccessors(const HsmConfig& config, const Successors& successors) {
+  const auto made =
+      OnToken<bool>(config, Want::kAny, [config, successors](Session& session) -> Outcome<bool> {
+        TRY(const auto held, ListAll(session));
+        TRYV(RefuseForeign(held, successors));
+        TRYV(MakeMissing(session, config, held, successors));
+        // A set that the daemons would refuse must be known now.
+        TRYV(FindKeys(session));
+        return true;
+      });
+  if (!made) return made.error();
+  return Ok();
+}
+
+Status HoldPublicKeys(const HsmConfig& config, const std::vector<crypto::PublicKey>& keys) {
+  return ChangeToken(config, [keys](Session& session) -> Outcome<void> {
+    TRY(const auto held, ListAll(session));
+    return HoldMissing(session, held, keys);
   });
 }
 

@@ -50,4 +50,36 @@ Status MakeRootKey(const HsmConfig& config, uint32_t version);
 // done before.
 Status DestroyRootKey(const HsmConfig& config, uint32_t version);
 
+// All keys of ours on a token that may have none: versions, newest first.
+struct TokenKeys {
+  std::vector<uint32_t> roots;
+  std::vector<uint32_t> lookups;
+  std::vector<HeldKey> token;
+  std::vector<HeldKey> audit;
+  std::vector<HeldKey> tls;
+
+  const std::vector<HeldKey>& Of(crypto::SigningKey which) const;
+  bool None() const {
+    return roots.empty() && lookups.empty() && token.empty() && audit.empty() && tls.empty();
+  }
+};
+Result<TokenKeys> ListKeys(const HsmConfig& config);
+
+// The keys that an installation goes on with on another token, and the public halves of its keys so far.
+struct Successors {
+  uint32_t root = 0;
+  uint32_t lookup = 0;
+  uint32_t token = 0;
+  uint32_t audit = 0;
+  uint32_t tls = 0;
+  std::vector<crypto::PublicKey> published{};
+};
+// Makes those that are missing on a token that holds no other keys of ours; kConflict if it does. Succeeds
+// where it was done before.
+Status MakeSuccessors(const HsmConfig& config, const Successors& successors);
+
+// Has the token show public halves of keys that another one signs with. kConflict if it holds another key of
+// such a name. Succeeds where it was done before.
+Status HoldPublicKeys(const HsmConfig& config, const std::vector<crypto::PublicKey>& keys);
+
 }  // namespace claviger::hsm

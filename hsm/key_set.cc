@@ -36,22 +36,6 @@ Failure Missing(std::string_view role) {
                  fmt::format("The token holds no key named {}; run clavigerd init", KeyLabel(role, 1)));
 }
 
-// CKA_EC_POINT is a DER OCTET STRING around the point; some modules leave the wrapping out.
-Outcome<crypto::PublicKey> ReadPublicKey(Session& session, CK_OBJECT_HANDLE object, std::string kid) {
-  TRY(auto type, ReadNumber(session, object, CKA_KEY_TYPE));
-  TRY(auto point, ReadAttribute(session, object, CKA_EC_POINT));
-  const size_t size = type == CKK_EC ? 65 : 32;
-  if (point.size() == size + 2 && point[0] == 0x04 && point[1] == size)
-    point.erase(point.begin(), point.begin() + 2);
-  const bool known = type == CKK_EC_EDWARDS || (type == CKK_EC && !point.empty() && point[0] == 0x04);
-  if (!known || point.size() != size) {
-    return Refused(ErrorKind::kInternal, fmt::format("The public key {} has an unknown form", kid));
-  }
-  const auto algorithm =
-      type == CKK_EC ? crypto::SignatureAlgorithm::kEs256 : crypto::SignatureAlgorithm::kEdDsa;
-  return crypto::PublicKey{std::move(kid), algorithm, std::move(point)};
-}
-
 Outcome<std::vector<SigningKeyPair>> FindSigningRole(Session& session, std::string_view role) {
   TRY(auto private_keys, FindRole(session, CKO_PRIVATE_KEY, role));
   // Second: a pair that is made meanwhile then shows as its public half, which is harmless.
@@ -90,12 +74,27 @@ Outcome<void> Destroy(Session& session, CK_OBJECT_CLASS object_class, std::strin
 Outcome<void> MakeKey(Session& session, std::string_view role, const std::string& label,
                       const HsmConfig& config) {
   if (role == kRootRole) return MakeRootKey(session, label, config);
-  if (role == kLookupRole)
-    return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label, config));
+  if (role == kLookupRole) return MakeLookupKey(session, label, config);
   return MakeKeyPair(session, label, config);
 }
 
 }  // namespace
+
+// CKA_EC_POINT is a DER OCTET STRING around the point; some modules leave the wrapping out.
+Outcome<crypto::PublicKey> ReadPublicKey(Session& session, CK_OBJECT_HANDLE object, std::string kid) {
+  TRY(auto type, ReadNumber(session, object, CKA_KEY_TYPE));
+  TRY(auto point, ReadAttribute(session, object, CKA_EC_POINT));
+  const size_t size = type == CKK_EC ? 65 : 32;
+  if (point.size() == size + 2 && point[0] == 0x04 && point[1] == size)
+    point.erase(point.begin(), point.begin() + 2);
+  const bool known = type == CKK_EC_EDWARDS || (type == CKK_EC && !point.empty() && point[0] == 0x04);
+  if (!known || point.size() != size) {
+    return Refused(ErrorKind::kInternal, fmt::format("The public key {} has an unknown form", kid));
+  }
+  const auto algorithm =
+      type == CKK_EC ? crypto::SignatureAlgorithm::kEs256 : crypto::SignatureAlgorithm::kEdDsa;
+  return crypto::PublicKey{std::move(kid), algorithm, std::move(point)};
+}
 
 Outcome<KeySet> FindKeys(Session& session) {
   KeySet keys;
@@ -119,6 +118,11 @@ Outcome<SigningKeys> FindSigningKeys(Session& session) {
   TRY(keys.audit, FindSigningRole(session, kAuditRole));
   TRY(keys.tls, FindSigningRole(session, kTlsRole));
   return keys;
+}
+
+Outcome<RootKeys::Versions> FindVersions(Session& session, CK_OBJECT_CLASS object_class,
+                                         std::string_view role) {
+  return FindRole(session, object_class, role);
 }
 
 Outcome<bool> HoldsOurKeys(Session& session) {
@@ -164,6 +168,19 @@ Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmCon
 
 Outcome<void> MakeRootKey(Session& session, std::string_view label, const HsmConfig& config) {
   return MakeSecretKey(session, CKM_AES_KEY_GEN, RootKeyTemplate(label, config));
+}
+
+Outcome<void> MakeLookupKey(Session& session, std::string_view label, const HsmConfig& config) {
+  return MakeSecretKey(session, CKM_GENERIC_SECRET_KEY_GEN, LookupKeyTemplate(label, config));
+}
+
+Outcome<void> HoldPublicKey(Session& session, const crypto::PublicKey& key) {
+  Template half = SigningPublicTemplate(key.kid, key.algorithm);
+  Bytes point{0x04, static_cast<uint8_t>(key.raw.size())};  // DER, as ReadPublicKey has it
+  point.insert(point.end(), key.raw.begin(), key.raw.end());
+  half.Data(CKA_EC_POINT, point);
+  CK_OBJECT_HANDLE handle = CK_INVALID_HANDLE;
+  return session.Call(&CK_FUNCTION_LIST::C_CreateObject, "C_CreateObject", half.data(), half.size(), &handle);
 }
 
 Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label) {

@@ -64,9 +64,18 @@ struct MadeKeys {
 // Makes version 1 of each role that has no key yet. Needs a read-write session.
 Outcome<MadeKeys> MakeMissingKeys(Session& session, const HsmConfig& config);
 
+// The half of a key pair that is published.
+Outcome<crypto::PublicKey> ReadPublicKey(Session& session, CK_OBJECT_HANDLE object, std::string kid);
+// Versions of a role by its class; empty if there are none. kConflict if two keys have one name.
+Outcome<RootKeys::Versions> FindVersions(Session& session, CK_OBJECT_CLASS object_class,
+                                         std::string_view role);
+
 // All need a read-write session. A pair that signs is of the algorithm that suits its role.
 Outcome<void> MakeKeyPair(Session& session, std::string_view label, const HsmConfig& config);
 Outcome<void> MakeRootKey(Session& session, std::string_view label, const HsmConfig& config);
+Outcome<void> MakeLookupKey(Session& session, std::string_view label, const HsmConfig& config);
+// The public half of a key that another token holds; it verifies and is published, and signs nothing.
+Outcome<void> HoldPublicKey(Session& session, const crypto::PublicKey& key);
 // Of a signing key one half.
 enum class KeyHalf : uint8_t { kPrivate, kPublic };
 Outcome<void> DestroyKey(Session& session, KeyHalf half, std::string_view label);
