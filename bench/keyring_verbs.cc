@@ -95,11 +95,11 @@ void Compare(crypto::Keyring& own, crypto::Keyring& through, const Config& confi
 }
 
 void Measure(const CommandLine& line, const Config& config) {
-  const auto starter = Must(MakeStarter(line, config));
+  const auto starters = Must(MakeStarters(line, config));
   const Log log(LogLevel::kError);
   const SystemClock clock;
   crypto::SystemRandom random;
-  HsmAccess hsm(config, starter.get(), {clock, random, log});
+  HsmAccess hsm(config, starters, {clock, random, log});
   if (const auto opened = hsm.Open(); !opened) Must(Result<int>(opened.error()));
   const auto own = Must(hsm::OpenKeyring(config.hsm, clock, random, log));
   Compare(*own, hsm.keyring(), config);

@@ -103,15 +103,18 @@ void Announce(const Config& config, const api::http::Server& server, const Log& 
 }  // namespace
 
 Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& signals) {
-  TRY(const auto starter, Stage(ExitCode::kConfig, MakeStarter(line, config)));  // before anything else
+  TRY(const auto starters, Stage(ExitCode::kConfig, MakeStarters(line, config)));  // before anything else
   const Log log(config.log_level);
   const SystemClock clock;
   const ServiceManager manager;
   Startup startup(signals, clock, log, config.startup_wait);
   TRYV(Stage(ExitCode::kProtection, LockMemory(config.memory_lock, log)));
-  const auto plan = PlanOfApi(config, starter ? starter->process() : 0);
-  if (const std::string reach = ReachOf(plan, config.hsm.pin_file); !reach.empty()) {
-    log.Warn("the process that serves HTTP reaches hsm.pin_file", {{"by", reach}});
+  const auto plan = PlanOfApi(config, starters.processes());
+  for (const std::string& pin_file : {config.hsm.pin_file, config.next.pin_file}) {
+    const std::string reach = ReachOf(plan, pin_file);
+    if (!reach.empty()) {
+      log.Warn("the process that serves HTTP reaches a PIN", {{"file", pin_file}, {"by", reach}});
+    }
   }
   const Sandbox sandbox(config.sandbox, plan, log);
   TRYV(Stage(ExitCode::kProtection, sandbox.Enter()));
@@ -120,7 +123,7 @@ Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& sign
   const crypto::PasswordRules password_rules{config.password_strict, &blocklist};
 
   crypto::SystemRandom random;  // before the PKCS#11 module is loaded
-  HsmAccess hsm(config, starter.get(), {clock, random, log});
+  HsmAccess hsm(config, starters, {clock, random, log});
   TRYV(startup.Await(ExitCode::kHsm, "HSM", [&] { return hsm.Open(); }));
   api::MeteredKeyring keyring(hsm.keyring());
   crypto::provider::KeyringKeys named_keys(keyring, hsm::ParseKeyUri);
@@ -226,7 +229,7 @@ Outcome<void> Serve(const CommandLine& line, const Config& config, Signals& sign
   server->Start();
   Announce(config, *server, log);
   manager.Ready();
-  const Status supervised = Supervise(*server, *exports, starter.get(), signals, manager, log);
+  const Status supervised = Supervise(*server, *exports, starters, signals, manager, log);
 
   manager.Stopping();
   readiness.SetDraining();

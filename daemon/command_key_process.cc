@@ -69,7 +69,8 @@ Status Serve(const Config& config, Channel& channel, const Log& log) {
 
 }  // namespace
 
-Outcome<void> KeepKeys(const CommandLine&, const Config& config) {
+Outcome<void> KeepKeys(const CommandLine& line, const Config& configured) {
+  const Config config = line.of_next_token ? AtNextToken(configured) : configured;
   Channel channel(kChannelDescriptor);
   TRY(const Account peer, Stage(ExitCode::kConfig, KeyProcessPeer(config)));
   TRYV(Stage(ExitCode::kUsage, channel.CheckPeer(peer)));

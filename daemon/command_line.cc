@@ -26,6 +26,11 @@ Outcome<CommandLine> ParseCommandLine(int argc, char** argv) {
   options.add_options()("dns", po::value(&line.dns));
   options.add_options()("ip", po::value(&line.ip));
   options.add_options()("new-key", po::bool_switch(&line.new_key));
+  options.add_options()("to", po::value(&line.to));
+  options.add_options()("pin-file", po::value(&line.pin_file));
+  options.add_options()("nodes-ready", po::bool_switch(&line.nodes_ready));
+  options.add_options()("drop-unused", po::bool_switch(&line.drop_unused));
+  options.add_options()("of-next-token", po::bool_switch(&line.of_next_token));
   options.add_options()("account", po::value(&line.account));
   options.add_options()("allow-root", po::bool_switch(&line.allow_root));
   try {

@@ -18,8 +18,14 @@ struct CommandLine {
   std::vector<std::string> dns;  // --dns, --ip, --new-key: of `tls request`
   std::vector<std::string> ip;
   bool new_key = false;
+  std::string to;  // --to, --pin-file, --nodes-ready, --drop-unused: of `rekey`
+  std::string pin_file;
+  bool nodes_ready = false;
+  bool drop_unused = false;
+  bool of_next_token = false;             // --of-next-token: of `key-process`
   std::string account;                    // --account
   std::vector<std::string> config_flags;  // everything else: configuration keys
+  bool HasRekeyWords() const { return !to.empty() || !pin_file.empty() || nodes_ready || drop_unused; }
   bool HasTlsWords() const { return !dns.empty() || !ip.empty() || new_key; }
 };
 

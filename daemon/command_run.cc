@@ -14,6 +14,9 @@ Status CheckFiles(const Config& config) {
     if (config.hsm.module_path.empty()) return Invalid("hsm.module is not set");
     if (config.hsm.pin_file.empty()) return Invalid("hsm.pin_file is not set");
     TRYV(hsm::CheckPinFile(config.hsm.pin_file));
+    if (config.Moves()) {
+      TRYV(hsm::CheckPinFile(config.next.pin_file));
+    }
   }
   if (!config.mail_password_file.empty()) {
     TRYV(CheckPrivateFile(config.mail_password_file, "the mail server's password file"));

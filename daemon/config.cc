@@ -7,6 +7,7 @@
 #include <cctype>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include "api/auth/auth_wire.h"
 #include "daemon/config_fault.h"
@@ -258,6 +259,37 @@ Status CheckKeyProcess(const Config& config) {
   return Ok();
 }
 
+// What belongs to a move is there whole, or not at all.
+Status CheckNextToken(const Config& config) {
+  const NextToken& next = config.next;
+  const bool socket = !config.key_process_socket.empty();
+  const bool any = !next.module_path.empty() || !next.module_init_args.empty() || !next.pin_file.empty();
+  if (!config.Moves()) {
+    if (any) return Invalid("hsm.next_token_label is missing: other hsm.next_ keys are set");
+    return Ok();
+  }
+  if (config.key_processes == 0) {
+    return Invalid("hsm.next_ keys need key processes: hsm.key_processes must not be 0");
+  }
+  if (socket != !next.key_process_socket.empty()) {
+    return Invalid("hsm.key_process_socket and hsm.next_key_process_socket need each other during a move");
+  }
+  if (socket && !next.key_process_socket.starts_with('/')) {
+    return Invalid("hsm.next_key_process_socket must be an absolute path");
+  }
+  if (socket && next.key_process_socket == config.key_process_socket) {
+    return Invalid("hsm.next_key_process_socket must be another one than hsm.key_process_socket");
+  }
+  if (!socket && next.pin_file.empty()) return Invalid("hsm.next_pin_file is missing");
+  const bool same_module = next.module_path.empty() || next.module_path == config.hsm.module_path;
+  const auto& labels = config.hsm.token_labels;
+  const bool same_label = std::find(labels.begin(), labels.end(), next.token_label) != labels.end();
+  if (!next.token_label.empty() && same_module && same_label) {
+    return Invalid("hsm.next_token_label names the token that hsm.token_label names");
+  }
+  return Ok();
+}
+
 void FillListeners(Config& config) {
   config.http.listeners.clear();
   for (const auto& address : config.listen) config.http.listeners.push_back({address, true});
@@ -282,6 +314,7 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckConninfo("database.owner_conninfo", config.owner_conninfo));
   TRYV(CheckCustomerTokens(config.hsm));
   TRYV(CheckKeyProcess(config));
+  TRYV(CheckNextToken(config));
   TRYV(CheckListeners(config));
   TRYV(CheckPublicUrl(config.public_url));
   TRYV(CheckMail(config));
@@ -289,6 +322,19 @@ Result<Config> LoadConfig(const ConfigSources& sources) {
   TRYV(CheckExports(config));
   FillListeners(config);
   return config;
+}
+
+Config AtNextToken(const Config& config) {
+  Config moved = config;
+  const NextToken next = std::exchange(moved.next, {});
+  const bool other_module = !next.module_path.empty() && next.module_path != config.hsm.module_path;
+  if (other_module) moved.hsm.module_path = next.module_path;
+  if (other_module || !next.module_init_args.empty()) moved.hsm.module_init_args = next.module_init_args;
+  moved.hsm.token_labels = {next.token_label};
+  moved.hsm.token_serial.clear();
+  moved.hsm.pin_file = next.pin_file;
+  moved.key_process_socket = next.key_process_socket;
+  return moved;
 }
 
 std::string PrintConfig(const Config& config) {

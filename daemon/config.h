@@ -29,6 +29,16 @@ enum class MemoryLock : uint8_t { kOff, kAuto, kRequired };
 enum class SandboxMode : uint8_t { kOff, kLog, kEnforce };
 enum class ModuleSockets : uint8_t { kNone, kLocal, kNetwork };
 
+// Another token, while the installation moves to it (daemon/rekey.h). Default: none; the module's:
+// hsm.module.
+struct NextToken {
+  std::string module_path;
+  std::string module_init_args;
+  std::string token_label;
+  std::string pin_file;
+  std::string key_process_socket;  // of its key processes, where they are a service of their own
+};
+
 struct Config {
   // Developer mode: direct signup unless said otherwise, and a loud line in the log. Default: false.
   bool dev = false;
@@ -73,6 +83,8 @@ struct Config {
   // account at the other end. Default: none, the daemon starts them; its own account.
   std::string key_process_socket;
   std::string key_process_peer;
+  NextToken next;
+  bool Moves() const { return !next.token_label.empty() || !next.key_process_socket.empty(); }
   // Sockets that the module may make. Default: off, none.
   ModuleSockets module_sockets = ModuleSockets::kNone;
   // What the module may read, and what it may write as well: files, and directories with all below them.
@@ -166,6 +178,9 @@ struct ConfigSources {
 // Reads all sources and checks every value. kInvalid with one sentence that names the key. The file must be a
 // regular file that belongs to this user or root and that no one else can read.
 Result<Config> LoadConfig(const ConfigSources& sources);
+
+// As it is when the installation has moved: all else is the same.
+Config AtNextToken(const Config& config);
 
 // The effective configuration as a configuration file, secrets masked.
 std::string PrintConfig(const Config& config);

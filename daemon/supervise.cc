@@ -25,7 +25,7 @@ bool IsDone(const std::future<Status>& reload) {
 }  // namespace
 
 // The certificate is read on a thread of its own: the HSM may have it wait for longer than the watchdog does.
-Status Supervise(api::http::Server& server, Exports& exports, const Starter* starter, Signals& signals,
+Status Supervise(api::http::Server& server, Exports& exports, const Starters& starters, Signals& signals,
                  const ServiceManager& manager, const Log& log) {
   const auto interval = manager.watchdog_interval();
   std::future<Status> reload;  // valid while it is under way
@@ -33,7 +33,7 @@ Status Supervise(api::http::Server& server, Exports& exports, const Starter* sta
   for (;;) {
     const auto signal = signals.Wait(reload.valid() ? kReloadPoll : interval.value_or(kLongestWait));
     if (signal == Signal::kStop) return Ok();
-    if (starter != nullptr && starter->Gone()) {
+    if (starters.AnyGone()) {
       return Unavailable("The process that starts key processes has ended");
     }
     if (signal == Signal::kReload) wanted = true;

@@ -110,8 +110,8 @@ ModuleNeeds NeedsOf(const Config& config) {
 
 }  // namespace
 
-Sandbox::Plan PlanOfApi(const Config& config, pid_t starter) {
-  Sandbox::Plan plan{.process = "api", .fence = {}, .calls = CallsOfApi(starter)};
+Sandbox::Plan PlanOfApi(const Config& config, const std::vector<pid_t>& starters) {
+  Sandbox::Plan plan{.process = "api", .fence = {}, .calls = CallsOfApi(starters)};
   plan.keep_low_ports = ListensBelow1024(config);
   if (config.key_processes > 0) plan.fence = FenceOfApi(config);
   return plan;

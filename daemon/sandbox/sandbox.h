@@ -37,7 +37,7 @@ class Sandbox {
 };
 
 // The process that serves HTTP. With hsm.key_processes = 0 it reaches all files, for a module may need any.
-Sandbox::Plan PlanOfApi(const Config& config, pid_t starter);
+Sandbox::Plan PlanOfApi(const Config& config, const std::vector<pid_t>& starters);
 // Of a plan with a fence, the path by which it reaches `file` all the same; empty: it does not.
 std::string ReachOf(const Sandbox::Plan& plan, const std::string& file);
 // Files of the module, PINs, and what is named by hsm.read_path and hsm.write_path.

@@ -175,13 +175,13 @@ SystemCalls OfModule(const ModuleNeeds& needs) {
 
 }  // namespace
 
-SystemCalls CallsOfApi(pid_t starter) {
+SystemCalls CallsOfApi(const std::vector<pid_t>& starters) {
   SystemCalls calls = Running() + Files() + Messages() + Network() + Ioctls() + Threads() + Data() +
                       SignalsToItself() + SystemCalls{{"accept"}, {"accept4"}};
-  if (starter != 0) {
+  for (const pid_t starter : starters) {
     calls.push_back(Where("kill", {0, kInt, static_cast<uint32_t>(starter)}));
-    calls.push_back({"wait4"});
   }
+  if (!starters.empty()) calls.push_back({"wait4"});
   return calls;
 }
 

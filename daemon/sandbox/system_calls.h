@@ -32,8 +32,8 @@ struct ModuleNeeds {
   bool devices = false;        // ioctl, for USB and other device files
 };
 
-// The process that serves HTTP, with its listeners bound. `starter`: whom alone it may signal; 0: nobody.
-SystemCalls CallsOfApi(pid_t starter);
+// The process that serves HTTP, with its listeners bound. `starters`: whom alone it may signal.
+SystemCalls CallsOfApi(const std::vector<pid_t>& starters);
 // The key process, with its module loaded and initialised.
 SystemCalls CallsOfKeyProcess(const ModuleNeeds& needs);
 // The starter. All that a key process needs until then as well: it inherits what is forbidden to the starter.

@@ -105,7 +105,7 @@ def test_a_pin_beside_the_certificate_is_told_of(own_installation):
     for pin_file, told_of in ((pin, [str(own_installation.tls)]), (own_installation.token.pin_file, [])):
         daemon = own_installation.daemon(f"pin-{len(told_of)}", hsm__pin_file=pin_file)
         try:
-            told = [line for line in daemon.logs if line["message"] == "the process that serves HTTP reaches hsm.pin_file"]
+            told = [line for line in daemon.logs if line["message"] == "the process that serves HTTP reaches a PIN"]
             assert [line["by"] for line in told] == told_of
         finally:
             daemon.kill9()

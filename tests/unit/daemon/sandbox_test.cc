@@ -40,7 +40,7 @@ int Act(const std::function<SystemCalls()>& calls, const std::string& act) {
 }
 constexpr int kKilled = SIGSYS + 256;
 
-SystemCalls Api() { return CallsOfApi(::getppid()); }
+SystemCalls Api() { return CallsOfApi({::getppid()}); }
 SystemCalls Key() { return CallsOfKeyProcess({}); }
 SystemCalls Start() { return CallsOfStarter({}); }
 
@@ -112,7 +112,7 @@ TEST_CASE("new code is refused without killing, for a library that is loaded lat
 TEST_CASE("the API process may signal its starter and nobody else") {
   CHECK(Act(Api, "signal-parent") == 0);
   CHECK(Act(Api, "signal-all") == kKilled);
-  CHECK(Act([] { return CallsOfApi(0); }, "signal-parent") == kKilled);
+  CHECK(Act([] { return CallsOfApi({}); }, "signal-parent") == kKilled);
   CHECK(Act(Key, "signal-parent") == kKilled);
 }
 
@@ -186,7 +186,7 @@ TEST_CASE("each plan of a configuration has the files that it names") {
     }
     return std::nullopt;
   };
-  const auto api = PlanOfApi(config, 1);
+  const auto api = PlanOfApi(config, {1});
   CHECK(reaches(api, "/state") == true);
   CHECK(reaches(api, "/certificates") == false);  // the file may be replaced
   CHECK(!reaches(api, "/pins/pin"));
@@ -205,11 +205,11 @@ TEST_CASE("each plan of a configuration has the files that it names") {
   CHECK(ReachOf(api, "/pins/../state/below/pin") == "/state");
   CHECK(ReachOf(api, "").empty());
   config.http.tls.certificate_chain_pem = "/chain.pem";
-  CHECK(!reaches(PlanOfApi(config, 1), "/"));
-  CHECK(reaches(PlanOfApi(config, 1), "/chain.pem") == false);
+  CHECK(!reaches(PlanOfApi(config, {1}), "/"));
+  CHECK(reaches(PlanOfApi(config, {1}), "/chain.pem") == false);
   config.key_processes = 0;
-  CHECK(!PlanOfApi(config, 0).fence);
-  CHECK(ReachOf(PlanOfApi(config, 0), "/pins/pin").empty());
+  CHECK(!PlanOfApi(config, {}).fence);
+  CHECK(ReachOf(PlanOfApi(config, {}), "/pins/pin").empty());
 }
 
 #endif
