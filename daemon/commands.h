@@ -35,6 +35,11 @@ Outcome<void> PauseRootRotation(const CommandLine& line, const Config& config);
 Outcome<void> ShowRootRotation(const CommandLine& line, const Config& config);
 // Destroys root keys that nothing lies under any more.
 Outcome<void> DestroyOldRoots(const CommandLine& line, const Config& config);
+// Moves the installation to another token: makes keys there, has the nodes put everything under them, proves
+// it. Safe to interrupt and to repeat; needs a node that runs.
+Outcome<void> Rekey(const CommandLine& line, const Config& config);
+// Says how far that is.
+Outcome<void> ShowRekey(const CommandLine& line, const Config& config);
 // Prints a certificate request for the TLS key; makes a new key for it if that is asked for.
 Outcome<void> RequestCertificate(const CommandLine& line, const Config& config);
 // Destroys the TLS keys that are older than that of the certificate.

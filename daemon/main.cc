@@ -26,6 +26,7 @@ struct Command {
 
 constexpr std::string_view kTlsRequest = "tls request";
 constexpr std::string_view kVerify = "verify";
+constexpr std::string_view kRekey = "rekey";
 
 constexpr std::array kCommands{
     Command{"run", "serve until SIGTERM", true, true, Run},
@@ -48,6 +49,9 @@ constexpr std::array kCommands{
             ShowRootRotation},
     Command{"rotate root-key destroy-old", "destroy root keys that nothing lies under any more", true, true,
             DestroyOldRoots},
+    Command{kRekey, "move the installation to another token (--to MODULE/TOKEN), step by step", true, true,
+            Rekey},
+    Command{"rekey status", "say how far it is", true, true, ShowRekey},
     Command{kTlsRequest, "print a certificate request for the TLS key on the token", true, true,
             RequestCertificate},
     Command{"tls destroy-old", "destroy TLS keys older than that of the certificate", true, true,
@@ -82,6 +86,14 @@ void PrintHelp(const Command& command) {
     fmt::print(
         "  --new-key           make a new key for it; the old one goes on signing for its certificate\n");
   }
+  if (command.name.starts_with(kRekey)) {
+    fmt::print("  --to MODULE/TOKEN   the PKCS#11 module and the label of the token to move to\n");
+    fmt::print("  --pin-file FILE     file that holds its PIN [hsm.next_pin_file]\n");
+  }
+  if (command.name == kRekey) {
+    fmt::print("  --nodes-ready       every node has both tokens open: begin to use the next one\n");
+    fmt::print("  --drop-unused       let credentials die that nobody has used since\n");
+  }
   fmt::print("  --account NAME      become this account first, when started as the superuser\n");
   if (command.name == kVerify)
     fmt::print("  --manifest FILE     keys that must be there, as `clavigerd manifest` printed them\n");
@@ -93,6 +105,10 @@ void PrintHelp(const Command& command) {
 Outcome<void> Execute(const Command& command, const CommandLine& line) {
   if (line.HasTlsWords() && command.name != kTlsRequest) {
     return Refusal{ExitCode::kUsage, Invalid("--dns, --ip and --new-key go with `tls request` only")};
+  }
+  if (line.HasRekeyWords() && !command.name.starts_with(kRekey)) {
+    return Refusal{ExitCode::kUsage,
+                   Invalid("--to, --pin-file, --nodes-ready and --drop-unused go with `rekey` only")};
   }
   if (!line.manifest.empty() && command.name != kVerify) {
     return Refusal{ExitCode::kUsage, Invalid("--manifest goes with `verify` only")};

@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "api/access/installation_keys.h"
+#include "api/audit/link_store.h"
+#include "crypto/audit_merkle.h"
 #include "daemon/installation.h"
 #include "daemon/operator_record.h"
 #include "schema/migrate.h"
@@ -14,6 +16,12 @@
 namespace claviger::daemon {
 
 using std::chrono::seconds;
+
+namespace {
+
+constexpr seconds kLinkerInterval{2};  // and some patience
+
+}  // namespace
 
 Outcome<std::unique_ptr<schema::Connection>> OperatorDesk::Connect() {
   TRY(auto connection, Stage(ExitCode::kDatabase, schema::Connection::Open(config_.database, log_)));
@@ -47,6 +55,23 @@ void OperatorDesk::Wait(seconds time, const std::string& until) {
 void OperatorDesk::Tell(const std::string& line) {
   fmt::print("{}\n", line);
   std::fflush(stdout);
+}
+
+// A checkpoint names the next key only if it has more records than organisations, hence two at once; and a
+// further one is needed that the next key can seal. The signature tells: somebody else may have written the
+// row, to have the key destroyed whose turn it still is.
+Outcome<bool> OperatorDesk::Seals(const crypto::PublicKey& key) {
+  TRY(auto connection, Connect());
+  TRYV(Stage(ExitCode::kDatabase, RecordOperatorAct(*connection, "audit_key.await", {{"key", key.kid}}, 2)));
+  std::this_thread::sleep_for(kLinkerInterval);
+  TRY(const auto last, Stage(ExitCode::kDatabase, api::link_store::LoadLastCheckpoint(*connection)));
+  return last && crypto::IsSignedBy({key}, *last);
+}
+
+Outcome<void> RefuseDuringMove(const Config& config) {
+  if (!config.Moves()) return boost::outcome_v2::success();
+  return Refusal{ExitCode::kConfig,
+                 Conflict("the installation moves to another token (hsm.next_ keys): end that first")};
 }
 
 }  // namespace claviger::daemon

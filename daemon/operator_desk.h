@@ -23,10 +23,16 @@ class OperatorDesk {
   // Whoever has had enough may interrupt it: nothing is under way meanwhile.
   void Wait(std::chrono::seconds time, const std::string& until);
   void Tell(const std::string& line);
+  // Gives the linker something to seal, waits a little, and tells whether the newest checkpoint is that
+  // key's.
+  Outcome<bool> Seals(const crypto::PublicKey& key);
 
  private:
   const Config& config_;
   const Log log_;
 };
+
+// While the installation moves to another token (daemon/rekey.h) no other keys are made or destroyed.
+Outcome<void> RefuseDuringMove(const Config& config);
 
 }  // namespace claviger::daemon
