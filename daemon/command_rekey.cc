@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/access/lookups_store.h"
 #include "crypto/certificate_request.h"
 #include "daemon/commands.h"
@@ -30,6 +32,10 @@ Result<Config> WithNext(const CommandLine& line, Config config) {
     }
     if (!config.next.token_label.empty() && config.next.token_label != label) {
       return Invalid("--to names another token than hsm.next_token_label");
+    }
+    const auto& labels = config.hsm.token_labels;
+    if (module == config.hsm.module_path && std::find(labels.begin(), labels.end(), label) != labels.end()) {
+      return Invalid("--to names the token that is in use (hsm.token_label)");
     }
     config.next.module_path = module;
     config.next.token_label = label;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/rotations/root_store.h"
 #include "schema/migrate.h"
 
 namespace claviger::api {
@@ -44,7 +45,9 @@ Status Readiness::CheckDatabase() {
   if (!connection_ || connection_->broken()) {
     TRY(connection_, schema::Connection::Open(database_config_, log_));
   }
-  return schema::CheckSchema(*connection_, schema::BuiltInMigrations());
+  TRYV(schema::CheckSchema(*connection_, schema::BuiltInMigrations()));
+  TRY(newest_root_, root_store::FindNewestBegun(*connection_));
+  return Ok();
 }
 
 void Readiness::CheckOnce() {
@@ -73,8 +76,11 @@ std::vector<std::string> Readiness::Reasons() const {
   } else if (database == Database::kOtherSchema) {
     reasons.emplace_back("schema: not the one of this program");
   }
-  if (keyring_.Health().state == crypto::KeyringHealth::State::kUnavailable) {
-    reasons.emplace_back("hsm: unavailable");
+  const auto hsm = keyring_.Health();
+  if (hsm.state == crypto::KeyringHealth::State::kUnavailable) reasons.emplace_back("hsm: unavailable");
+  // Other nodes make keys that this one could not open.
+  if (hsm.newest_root != 0 && hsm.newest_root < newest_root_) {
+    reasons.emplace_back("hsm: the token lacks the newest root key");
   }
   if (audit_.FailedWithin(kStale)) reasons.emplace_back("audit: records cannot be committed");
   if (!audit_.Accepting()) reasons.emplace_back("audit: queue full");

@@ -43,6 +43,7 @@ class Readiness {
   const Clock& clock_;
   const Log& log_;
   std::unique_ptr<schema::Connection> connection_;  // the checking thread's own
+  std::atomic<uint32_t> newest_root_{0};            // under which KEKs are made; 0: not known
   std::atomic<Database> database_{Database::kUnchecked};
   std::atomic<SteadyTime> checked_at_{SteadyTime{}};
   std::atomic<bool> draining_{false};

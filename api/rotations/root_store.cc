@@ -70,6 +70,9 @@ constexpr Statement kFindInUse{
     "SELECT root_version FROM system_keks) k",
     true};
 
+constexpr Statement kFindNewestBegun{"root_rotations_find_newest_begun",
+                                     "SELECT coalesce(max(root_version), 0) FROM root_rotations"};
+
 constexpr Statement kListKeks{
     "root_rotations_list_keks",
     "SELECT org_id, vault_id, version, root_version, blob, check_record FROM "
@@ -164,6 +167,11 @@ Result<std::optional<RootsInUse>> FindInUse(schema::Connection& connection) {
   TRY(const auto rows, connection.Run(kFindInUse, {}));
   if (rows.IsNull(0, 0)) return std::nullopt;
   return RootsInUse{static_cast<uint32_t>(rows.Int4(0, 0)), static_cast<uint32_t>(rows.Int4(0, 1))};
+}
+
+Result<uint32_t> FindNewestBegun(schema::Connection& connection) {
+  TRY(const auto rows, connection.Run(kFindNewestBegun, {}));
+  return static_cast<uint32_t>(rows.Int4(0, 0));
 }
 
 Result<std::vector<crypto::WrappedKek>> ListKeks(schema::Connection& connection,

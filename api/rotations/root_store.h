@@ -29,6 +29,8 @@ struct RootRotation {
 // or there is one of that version.
 schema::Connection::Call Begin(uint32_t version, const Uuid& id, Time now);
 Result<std::optional<RootRotation>> FindLast(schema::Connection& connection);
+// The root under which nodes may have to make keys: of the last rotation that has begun; 0: there was none.
+Result<uint32_t> FindNewestBegun(schema::Connection& connection);
 // Nothing happens to it any more until Resume, which is also how a failed one goes on, and with it the
 // rotations of vaults that it started and that failed. Both are false if there is nothing to do.
 Result<bool> Pause(schema::Connection& connection, Time now);
