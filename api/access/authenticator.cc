@@ -198,6 +198,9 @@ void Authenticator::Forget(std::string_view kind, const Uuid& id) {
   if (kind == "key") ForgetKey(KeyId{id});
   if (kind == "agent") ForgetAgent(AgentId{id});
   if (kind == "org") ForgetOrg(OrgId{id});
+  // The installation's keys changed, perhaps that of lookups: keys are looked for anew, and stored under it.
+  if (kind == "org" && id.is_nil())
+    ForgetIf([](const Principal& principal) { return principal.token.IsNil(); });
 }
 
 void Authenticator::ForgetAll() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "api/failure_log.h"
 #include "api/mail/mail.h"
@@ -47,6 +48,16 @@ AuditDraft RootRunner::Draft(const root_store::RootRotation& rotation, const cha
 }
 
 Result<RootRunner::Progress> RootRunner::Step() {
+  {
+    TRY(auto lease, parts_.pool.Acquire());
+    TRY(const bool can, root_store::CanWork(*lease, parts_.keyring));
+    if (!can) {
+      if (const auto held = std::exchange(claim_, std::nullopt)) {
+        TRYV(root_store::Release(*lease, *held));
+      }
+      return Progress::kIdle;
+    }
+  }
   if (!claim_) {
     TRY(auto lease, parts_.pool.Acquire());
     TRY(claim_, root_store::Take(*lease, node_, parts_.clock.Now()));

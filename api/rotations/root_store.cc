@@ -174,6 +174,12 @@ Result<uint32_t> FindNewestBegun(schema::Connection& connection) {
   return static_cast<uint32_t>(rows.Int4(0, 0));
 }
 
+Result<bool> CanWork(schema::Connection& connection, const crypto::Keyring& keyring) {
+  const uint32_t held = keyring.Health().newest_root;
+  TRY(const uint32_t begun, FindNewestBegun(connection));
+  return held == 0 || held >= begun;
+}
+
 Result<std::vector<crypto::WrappedKek>> ListKeks(schema::Connection& connection,
                                                  const std::optional<crypto::KekIdentity>& after,
                                                  int64_t limit) {

@@ -31,6 +31,9 @@ schema::Connection::Call Begin(uint32_t version, const Uuid& id, Time now);
 Result<std::optional<RootRotation>> FindLast(schema::Connection& connection);
 // The root under which nodes may have to make keys: of the last rotation that has begun; 0: there was none.
 Result<uint32_t> FindNewestBegun(schema::Connection& connection);
+// Whether that root is on the token, as its keyring told last. A node without it must not work on rotations:
+// it would keep them from nodes that have it, and take KEKs under it for edited rows.
+Result<bool> CanWork(schema::Connection& connection, const crypto::Keyring& keyring);
 // Nothing happens to it any more until Resume, which is also how a failed one goes on, and with it the
 // rotations of vaults that it started and that failed. Both are false if there is nothing to do.
 Result<bool> Pause(schema::Connection& connection, Time now);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/failure_log.h"
+#include "api/rotations/root_store.h"
 #include "api/rotations/rotations.h"
 #include "api/vaults/vaults_store.h"
 
@@ -80,6 +81,8 @@ Result<bool> RotationRunner::RunOne() {
   std::optional<Claim> claim;
   {
     TRY(auto lease, parts_.pool.Acquire());
+    TRY(const bool can, root_store::CanWork(*lease, parts_.keyring));
+    if (!can) return false;
     TRY(claim, rotations_store::TakeNext(*lease, node_, parts_.clock.Now()));
   }
   if (!claim) return false;

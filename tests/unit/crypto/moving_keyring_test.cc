@@ -42,7 +42,8 @@ struct Fixture {
   }
   std::vector<std::string> Kids(SigningKey which) {
     std::vector<std::string> kids;
-    for (const auto& key : keyring.PublicKeys(which).value()) kids.push_back(key.kid);
+    const auto keys = keyring.PublicKeys(which).value();
+    for (const auto& key : keys) kids.push_back(key.kid);
     return kids;
   }
   std::string SignerOf(SigningKey which) { return keyring.Sign(which, AsBytes("m")).value().kid; }
