@@ -79,9 +79,11 @@ TEST_CASE_FIXTURE(Fixture, "a share whose lookup key is gone has ended, and is l
   CHECK(listed[0].share.expired);
   CHECK(listed[0].share.id.uuid == row.uuid);
   CHECK_FALSE(listed[1].share.expired);
+  Principal owner = alice;
+  owner.role = Role::kOwner;
   auto draft = Draft();
   const std::string name_of_row = row.ToString();
-  CHECK(shares.Revoke(alice, {name_of_row, client}, draft));
+  CHECK(shares.Revoke(owner, {name_of_row, client}, draft));
   CHECK(List().size() == 1);
 }
 

@@ -77,7 +77,7 @@ TEST_CASE("with one lookup key there is one MAC to look for, and the HSM is aske
   CHECK_FALSE(macs.other);
   CHECK_FALSE(macs.Outdate(1));
   for (const auto& there : {std::optional(stored.bytes), std::optional<Bytes>()}) {
-    CHECK(LookedFor(macs, there) == std::vector{stored.bytes});
+    CHECK(LookedFor(macs, there) == std::vector<Bytes>{stored.bytes});
   }
 }
 
@@ -97,9 +97,9 @@ TEST_CASE("of two lookup keys the newest is for what is new, and what moves mean
   CHECK_FALSE(macs.Outdate(2));
   // From older to newer, as things move; the same if the newest is not in use here yet.
   for (int time = 0; time < 2; ++time) {
-    CHECK(LookedFor(macs, before.bytes) == std::vector{before.bytes});
-    CHECK(LookedFor(macs, after.bytes) == std::vector{before.bytes, after.bytes});
-    CHECK(LookedFor(macs, std::nullopt) == std::vector{before.bytes, after.bytes});
+    CHECK(LookedFor(macs, before.bytes) == std::vector<Bytes>{before.bytes});
+    CHECK(LookedFor(macs, after.bytes) == std::vector<Bytes>{before.bytes, after.bytes});
+    CHECK(LookedFor(macs, std::nullopt) == std::vector<Bytes>{before.bytes, after.bytes});
     std::swap(macs.newest, *macs.other);
   }
   const auto fail = [](const Bytes&) -> Result<bool> { return Unavailable("no database"); };
