@@ -4,8 +4,8 @@
 // neither be used nor guessed at without the HSM.
 //
 // A lookup key stays on its token. While an installation moves to another one there are two of them: what is
-// new is stored under the newest, and what was stored before is found under the older. How to look is said
-// here and nowhere else. With a single key nothing more is asked of HSM and database.
+// new is stored under the newest that every node knows, and what was stored before is found under the older.
+// How to look is said here and nowhere else. With a single key nothing more is asked of HSM and database.
 
 #include <optional>
 #include <string_view>
@@ -27,8 +27,8 @@ Result<LookupMac> CredentialMac(Keyring& keyring, std::string_view purpose, std:
 
 // To be looked for: whatever is stored of a credential is one of these.
 struct LookupMacs {
-  LookupMac newest;
-  std::optional<LookupMac> other;  // while there are two keys
+  LookupMac newest;                // that of CredentialMac
+  std::optional<LookupMac> other;  // while there are two keys; of a newer one, if that is not in use yet
 
   // Whether what was found of that version is to be stored anew as `newest`.
   bool Outdate(uint32_t version) const { return version < newest.version; }

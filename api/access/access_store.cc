@@ -45,15 +45,9 @@ constexpr Statement kLoadAgent = {
 constexpr Statement kLoadAgentKey = {
     "access_load_agent_key", "SELECT " AGENT_STATE ", a.lookup_version FROM agents a WHERE a.mac = $1", true};
 
-// Both wait for nobody: whoever holds the row changes the key, or notes its use, and it is moved the next
-// time.
+// A key whose row somebody holds, to change it or to note its use, is moved the next time.
 constexpr Statement kMoveApiKey = {"access_move_api_key", "SELECT move_api_key($1, $2, $3, $4, $5)", true};
-constexpr Statement kMoveAgentKey = {"access_move_agent_key",
-                                     "UPDATE agents a SET mac = $4, lookup_version = $5"
-                                     "  FROM (SELECT org_id, id FROM agents"
-                                     "         WHERE org_id = $1 AND id = $2 AND mac = $3 AND lookup_version "
-                                     "< $5 FOR UPDATE SKIP LOCKED) found"
-                                     " WHERE a.org_id = found.org_id AND a.id = found.id",
+constexpr Statement kMoveAgentKey = {"access_move_agent_key", "SELECT move_agent_key($1, $2, $3, $4, $5)",
                                      true};
 
 constexpr Statement kLoadAbsentUser = {"access_load_absent_user",

@@ -12,8 +12,8 @@ ALTER TABLE refresh_tokens ADD COLUMN lookup_version integer NOT NULL DEFAULT 1 
 ALTER TABLE shares ADD COLUMN lookup_version integer NOT NULL DEFAULT 1 CHECK (lookup_version >= 1);
 GRANT UPDATE (lookup_version) ON agents, pending_signups TO claviger_app;
 
--- The runtime role still cannot rewrite the HMAC of a personal key but by this: to one under a newer lookup key, if it
--- is still the one that was read. Waits for nobody; false if somebody holds the row.
+-- A key that was shown: from the HMAC that was read, if it is still there, to one under a newer lookup key. The runtime
+-- role still cannot rewrite that of a personal key but by this. Both wait for nobody: false if somebody holds the row.
 CREATE FUNCTION move_api_key(org uuid, key uuid, mac_before bytea, mac_after bytea, version integer)
 RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH moved AS (
@@ -25,4 +25,15 @@ RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp 
     RETURNING 1)
   SELECT EXISTS (SELECT FROM moved)
 $$;
-GRANT EXECUTE ON FUNCTION move_api_key TO claviger_app;
+CREATE FUNCTION move_agent_key(org uuid, agent uuid, mac_before bytea, mac_after bytea, version integer)
+RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  WITH moved AS (
+    UPDATE agents a SET mac = mac_after, lookup_version = version
+      FROM (SELECT f.org_id, f.id FROM agents f
+             WHERE f.org_id = org AND f.id = agent AND f.mac = mac_before AND f.lookup_version < version
+               FOR UPDATE SKIP LOCKED) found
+     WHERE a.org_id = found.org_id AND a.id = found.id
+    RETURNING 1)
+  SELECT EXISTS (SELECT FROM moved)
+$$;
+GRANT EXECUTE ON FUNCTION move_api_key, move_agent_key TO claviger_app;

@@ -180,6 +180,19 @@ TEST_CASE_FIXTURE(Fixture, "a spent refresh token from before the move still end
   CHECK_FALSE(Exchange(crypto::NewCredential("crt_", random)));
 }
 
+TEST_CASE_FIXTURE(Fixture, "what has expired is not counted") {
+  SignInAtPage();
+  Start();
+  Enable();
+  Challenge();
+  const char* kinds[] = {"sessions at pages", "device logins that wait",
+                         "logins that wait for a second factor"};
+  for (const char* kind : kinds) CHECK(UnderOlder(kind) == 1);
+  clock.Advance(std::chrono::minutes(10));
+  for (const char* kind : kinds) CHECK(UnderOlder(kind) == 0);
+  CHECK(UnderOlder() == 8);  // recovery codes
+}
+
 TEST_CASE_FIXTURE(Fixture, "dead device logins are not counted") {
   LogIn();
   CHECK(UnderOlder("device logins") == 1);

@@ -140,19 +140,27 @@ TEST_CASE_FIXTURE(Fixture, "a move waits for nobody, and a revocation under way 
 
 TEST_CASE_FIXTURE(Fixture, "only the key that was read moves, and never back") {
   const auto key = AddKey(user);
+  const auto agent = AddAgent(user);
   auto runtime = Must(pool.Acquire());
-  const auto move = [&](const Bytes& before, uint8_t after, int32_t version) {
-    return Must(runtime->Run(testing::Sql("SELECT move_api_key($1, $2, $3, $4, $5)"),
-                             {user.org, key.id, before, Bytes(32, after), version}))
-        .Bool(0, 0);
-  };
-  const auto stored = Must(crypto::CredentialMac(keyring, kApiKeyPurpose, key.text)).bytes;
-  CHECK_FALSE(move(stored, 1, 1));        // no newer version
-  CHECK_FALSE(move(Bytes(32, 9), 1, 2));  // another than is there
-  CHECK(move(stored, 1, 3));
-  CHECK_FALSE(move(Bytes(32, 1), 2, 2));  // back
-  CHECK_FALSE(move(stored, 2, 4));
-  CHECK(Version("api_keys", key.id.uuid) == 3);
+  for (const bool of_agent : {false, true}) {
+    CAPTURE(of_agent);
+    const char* sql =
+        of_agent ? "SELECT move_agent_key($1, $2, $3, $4, $5)" : "SELECT move_api_key($1, $2, $3, $4, $5)";
+    const Uuid id = of_agent ? agent.agent.id : key.id.uuid;
+    const auto move = [&](const Bytes& before, uint8_t after, int32_t version) {
+      return Must(runtime->Run(testing::Sql(sql), {user.org, id, before, Bytes(32, after), version}))
+          .Bool(0, 0);
+    };
+    const auto stored = Must(crypto::CredentialMac(keyring, of_agent ? kAgentKeyPurpose : kApiKeyPurpose,
+                                                   of_agent ? agent.text : key.text))
+                            .bytes;
+    CHECK_FALSE(move(stored, 1, 1));        // no newer version
+    CHECK_FALSE(move(Bytes(32, 9), 1, 2));  // another than is there
+    CHECK(move(stored, 1, 3));
+    CHECK_FALSE(move(Bytes(32, 1), 2, 2));  // back
+    CHECK_FALSE(move(stored, 2, 4));
+    CHECK(Version(of_agent ? "agents" : "api_keys", id) == 3);
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "an agent's new key kills the old one, under whichever lookup key that lies") {

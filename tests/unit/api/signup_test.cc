@@ -242,4 +242,7 @@ TEST_CASE_FIXTURE(Fixture, "a code mailed before a move to another lookup key ma
   keyring.DropOlderLookupKey();
   CHECK(KindOf(Verify(unused)) == ErrorKind::kInvalid);
   CHECK(Verify(later).has_value());
+  CHECK(waiting() == 1);
+  clock.Advance(24h);
+  CHECK(waiting() == 0);
 }
