@@ -64,6 +64,18 @@ TEST_CASE_FIXTURE(Fixture, "A data key opens again with the same AAD, and only w
   CHECK(keyring->OpenDek(kek, made.value().sealed, kAad));
 }
 
+TEST_CASE_FIXTURE(Fixture, "A data key that comes from elsewhere is sealed for its row alone") {
+  const auto kek = NewKek();
+  const auto dek = keyring->GenerateDek(NewKek(), kAad).value().dek;
+  const auto sealed = keyring->SealDek(kek, dek, kAad).value();
+  CHECK(sealed.bytes.size() == 60);
+  CHECK(keyring->OpenDek(kek, sealed, kAad).value().key == dek.key);
+  CheckFails(keyring->OpenDek(kek, sealed, {}), ErrorKind::kIntegrity);
+  CheckFails(keyring->OpenDek(NewKek(), sealed, kAad), ErrorKind::kIntegrity);
+  CHECK(keyring->SealDek(kek, dek, kAad).value().bytes != sealed.bytes);  // by another IV
+  CheckFails(keyring->SealDek(kek, {SecretBytes(31)}, kAad), ErrorKind::kInternal);
+}
+
 TEST_CASE_FIXTURE(Fixture, "Every byte of a sealed data key is protected") {
   const auto kek = NewKek();
   const auto sealed = keyring->GenerateDek(kek, kAad).value().sealed;

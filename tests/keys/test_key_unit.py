@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support import key_process, wait
+from support import key_process, next_token, wait
 from support.daemon import ROOT_FLAGS, Installation
+from support.next_token import NextToken
 from support.paths import CLAVIGERD, SANITIZED
 
+INCOMPLETE = 10
 KEY_SIDE = ("hsm.module", "hsm.token_label", "hsm.pin_file", "hsm.write_path")
 
 
@@ -200,3 +202,33 @@ def test_started_as_root_each_becomes_its_account_and_neither_is_the_other(two_a
     finally:
         daemon.kill9()
         keeper.stop()
+
+
+def test_a_move_to_another_token_takes_a_second_keeper(own_cluster, tmp_path):
+    own = Installation(own_cluster, tmp_path)
+    token = NextToken(own)
+    settling = {"rotation__key_settling": "1s"}
+    old = Keeper(own, "old", **settling).start()
+    keepers = [old]
+    try:
+        daemon = own.daemon(**without_keys(old, **settling))
+        vault = daemon.api().signup().create_vault()
+        assert vault.put("a", "b").status_code == 201
+        next_token.run(own, token, code=INCOMPLETE, **settling)
+        keepers.append(Keeper(own, "next", **token.alone, **settling).start())
+        both = without_keys(old, hsm__next_key_process_socket=keepers[1].socket, **settling)
+        own.write_config(daemon.config_path, daemon.port, process__state_directory=daemon.state, **both)
+        daemon.restart()
+        assert [len(keeper.key_processes()) for keeper in keepers] == [1, 1]
+        said = next_token.run(own, token, "--nodes-ready", **settling)
+        assert "verified" in said and "complete" in said
+        own.write_config(daemon.config_path, daemon.port, process__state_directory=daemon.state,
+                         **without_keys(keepers[1], **settling))
+        daemon.restart()
+        assert old.stop() == 0
+        shutil.rmtree(token.before)
+        assert vault.get("a").json()["value"] == "b"
+    finally:
+        own.close()
+        for keeper in keepers:
+            keeper.stop()

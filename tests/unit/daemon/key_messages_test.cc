@@ -53,6 +53,8 @@ TEST_CASE("what is written is read, and nothing shorter or longer") {
   CheckExact(DekToMake{Kek(), Bytes(3, 9)});
   CheckExact(DekToOpen{bound, {Bytes(88, 1)}, Bytes(3, 9)});
   CheckExact(DekToReseal{Kek(), {Bytes(60, 1)}, Bytes(2, 2), bound, Bytes(3, 3)});
+  CheckExact(DekToSeal{bound, {SecretBytes(32)}, Bytes(3, 9)});
+  CheckExact(crypto::LookupMac{2, Bytes(32, 7)});
   CheckExact(crypto::Keyring::NewDek{{SecretBytes(32)}, {Bytes(60, 1)}});
   CheckExact(crypto::PublicKey{"claviger-token-v1", crypto::SignatureAlgorithm::kEs256, Bytes(65, 4)});
   CheckExact(crypto::Signature{"claviger-audit-v2", Bytes(64, 3)});
@@ -173,11 +175,13 @@ TEST_CASE("what a key process says by itself is read as it was said") {
   health.state = crypto::KeyringHealth::State::kDegraded;
   health.provider = "module";
   health.generation = 9;
+  health.newest_root = 3;
   health.last_ok_at = Time(std::chrono::microseconds(12));
   const auto read = ReadKeyMessage(MakeHealth(health).View(), rest)->health;
   CHECK(read.state == health.state);
   CHECK(read.provider == "module");
   CHECK(read.generation == 9);
+  CHECK(read.newest_root == 3);
   CHECK(read.last_ok_at == health.last_ok_at);
   CHECK(!read.last_error_at);
 }

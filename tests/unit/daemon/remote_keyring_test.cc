@@ -52,6 +52,10 @@ TEST_CASE("every verb gives what the keyring at the other end gives") {
   const auto next = f.keyring.GenerateKek({kek.identity.org, kek.identity.vault, 4}).value();
   const auto resealed = f.keyring.ResealDek({kek, made.sealed, Aad(1), next, Aad(2)}).value();
   CHECK(f.keyring.OpenDek(next, resealed, Aad(2)).value().key == made.dek.key);
+  const auto sealed = f.keyring.SealDek(next, made.dek, Aad(3)).value();
+  CHECK(f.keyring.OpenDek(next, sealed, Aad(3)).value().key == made.dek.key);
+  CHECK(!f.keyring.OlderMac(AsBytes("m")).value());
+  CHECK(Eventually([&] { return f.keyring.Health().newest_root == 1; }));
   CHECK(f.keyring.Mac(AsBytes("m")).value() == f.starter.keyring(0).Mac(AsBytes("m")).value());
   for (const auto role : {crypto::SigningKey::kToken, crypto::SigningKey::kAudit, crypto::SigningKey::kTls}) {
     CHECK(f.keyring.PublicKeys(role).value() == f.starter.keyring(0).PublicKeys(role).value());
