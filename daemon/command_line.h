@@ -22,7 +22,7 @@ struct CommandLine {
   std::string pin_file;
   bool nodes_ready = false;
   bool drop_unused = false;
-  bool of_next_token = false;             // --of-next-token: of `key-process`
+  bool of_next_token = false;             // --of-next-token: of `key-process` and `tls request`
   std::string account;                    // --account
   std::vector<std::string> config_flags;  // everything else: configuration keys
   bool HasRekeyWords() const { return !to.empty() || !pin_file.empty() || nodes_ready || drop_unused; }

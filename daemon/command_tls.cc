@@ -43,7 +43,8 @@ Outcome<uint32_t> NewestKey(const std::vector<HeldKey>& keys) {
 
 }  // namespace
 
-Outcome<void> RequestCertificate(const CommandLine& line, const Config& config) {
+Outcome<void> RequestCertificate(const CommandLine& line, const Config& configured) {
+  const Config config = line.of_next_token ? AtNextToken(configured) : configured;
   const crypto::SystemRandom random;  // before the PKCS#11 module is loaded
   const crypto::ServerNames names{line.dns, line.ip};
   TRYV(Stage(ExitCode::kUsage, crypto::CheckServerNames(names)));

@@ -16,6 +16,7 @@
 #include "daemon/commands.h"
 #include "daemon/installation.h"
 #include "daemon/manifest.h"
+#include "daemon/operator_desk.h"
 #include "daemon/private_file.h"
 #include "hsm/pkcs11_keyring.h"
 #include "schema/migrate.h"
@@ -35,6 +36,7 @@ class Pair {
   explicit Pair(const Config& config) : config_(config), log_(config.log_level) {}
 
   Outcome<void> Open() {
+    TRYV(RefuseDuringMove(config_));  // neither token alone opens everything then
     TRY(keyring_, Stage(ExitCode::kHsm, hsm::OpenKeyring(config_.hsm, clock_, random_, log_)));
     TRY(connection_, Stage(ExitCode::kDatabase, schema::Connection::Open(config_.database, log_)));
     TRYV(Stage(ExitCode::kSchema, schema::CheckSchema(*connection_, schema::BuiltInMigrations())));

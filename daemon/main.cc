@@ -26,11 +26,12 @@ struct Command {
 
 constexpr std::string_view kTlsRequest = "tls request";
 constexpr std::string_view kVerify = "verify";
+constexpr std::string_view kKeyProcess = "key-process";
 constexpr std::string_view kRekey = "rekey";
 
 constexpr std::array kCommands{
     Command{"run", "serve until SIGTERM", true, true, Run},
-    Command{"key-process", "hold the keys; started by `run`, not by hand", true, true, KeepKeys},
+    Command{kKeyProcess, "hold the keys; started by `run`, not by hand", true, true, KeepKeys},
     Command{"keep-keys", "start key processes for a daemon that connects, as a service of its own", true,
             true, KeepKeyProcesses},
     Command{"init", "make the token's keys that are missing", true, true, Init},
@@ -85,6 +86,7 @@ void PrintHelp(const Command& command) {
     fmt::print("  --ip ADDRESS        an IP address for the certificate; may be repeated\n");
     fmt::print(
         "  --new-key           make a new key for it; the old one goes on signing for its certificate\n");
+    fmt::print("  --of-next-token     for the key on the token of the hsm.next_ keys\n");
   }
   if (command.name.starts_with(kRekey)) {
     fmt::print("  --to MODULE/TOKEN   the PKCS#11 module and the label of the token to move to\n");
@@ -110,6 +112,9 @@ Outcome<void> Execute(const Command& command, const CommandLine& line) {
     return Refusal{ExitCode::kUsage,
                    Invalid("--to, --pin-file, --nodes-ready and --drop-unused go with `rekey` only")};
   }
+  if (line.of_next_token && command.name != kKeyProcess && command.name != kTlsRequest) {
+    return Refusal{ExitCode::kUsage, Invalid("--of-next-token goes with `tls request` only")};
+  }
   if (!line.manifest.empty() && command.name != kVerify) {
     return Refusal{ExitCode::kUsage, Invalid("--manifest goes with `verify` only")};
   }
@@ -128,6 +133,9 @@ Outcome<void> Execute(const Command& command, const CommandLine& line) {
   }
   TRY(const Config config,
       Stage(ExitCode::kConfig, LoadConfig({line.config_flags, line.config_file, environ})));
+  if (line.of_next_token && !config.Moves()) {
+    return Refusal{ExitCode::kConfig, Invalid("--of-next-token needs hsm.next_token_label")};
+  }
   return command.run(line, config);
 }
 

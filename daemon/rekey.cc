@@ -63,6 +63,9 @@ class Move {
     if (Made()) {
       TRYV(RefuseStranger());
     }
+    if (last_ && last_->state != RotationState::kDone && !(Made() && last_->version == next_.roots.front())) {
+      return Refuse(ExitCode::kIncomplete, "a rotation of the root key is under way: let it end first");
+    }
     const uint32_t newest = std::max(old_.roots.front(), Made() ? next_.roots.front() : 0);
     if (in_use_.newest > newest) {
       return Refuse(ExitCode::kHsm,
@@ -197,9 +200,8 @@ class Move {
     return Refuse(
         ExitCode::kIncomplete,
         fmt::format("http.certificate is for a key that the token '{}' does not hold: request one for {} "
-                    "(`clavigerd tls request --hsm.token_label {} --hsm.pin_file FILE`), install it on every "
-                    "node, and run this again",
-                    NextLabel(), Signer(next_, SigningKey::kTls)->published.kid, NextLabel()));
+                    "(`clavigerd tls request --of-next-token`), install it on every node, and run this again",
+                    NextLabel(), Signer(next_, SigningKey::kTls)->published.kid));
   }
 
   Outcome<void> CheckCredentials() {

@@ -312,6 +312,7 @@ def test_a_move_needs_key_processes_and_a_whole_configuration(own, token):
         result = subprocess.run([str(CLAVIGERD), "rotate", what, "--config", str(config), *ROOT_FLAGS], text=True,
                                 capture_output=True, timeout=60, env=own.environment())
         assert result.returncode == CONFIG and "moves to another token" in result.stderr
+    assert "moves to another token" in verify(own, code=CONFIG, **token.beside)
 
 
 def test_a_vault_whose_customers_token_is_away_waits_and_is_named(own, token, rekey):
@@ -346,7 +347,8 @@ def test_a_certificate_of_the_old_tokens_key_holds_it_up(own, token):
     configure(own, daemon, **tls.settings("pkcs11:object=claviger-tls-v1"), **token.beside)
     said = run(own, token, "--nodes-ready", code=INCOMPLETE, **tls.settings())
     assert "http.certificate is for a key that the token" in said and "claviger-tls-v2" in said
-    newer = TlsKey(own, "next-tls").certify("--hsm.token_label", token.label, "--hsm.pin_file", str(token.pin_file))
+    newer = TlsKey(own, "next-tls").certify("--of-next-token", f"--hsm.next_token_label={token.label}",
+                                             f"--hsm.next_pin_file={token.pin_file}")
     settings = newer.settings("pkcs11:object=claviger-tls-v2")
     configure(own, daemon, **settings, **token.beside)
     complete(own, run(own, token, **settings))
