@@ -102,8 +102,13 @@ TEST_CASE("of two lookup keys the newest is for what is new, and what moves mean
     CHECK(LookedFor(macs, std::nullopt) == std::vector<Bytes>{before.bytes, after.bytes});
     std::swap(macs.newest, *macs.other);
   }
-  const auto fail = [](const Bytes&) -> Result<bool> { return Unavailable("no database"); };
+  int looks = 0;
+  const auto fail = [&](const Bytes&) -> Result<bool> {
+    ++looks;
+    return Unavailable("no database");
+  };
   CHECK(macs.LookUp(fail, [](bool found) { return found; }).error().kind == ErrorKind::kUnavailable);
+  CHECK(looks == 1);
 
   keyring.DropOlderLookupKey();
   CHECK_FALSE(CredentialMacs(keyring, kPurpose, "a").value().other);
