@@ -133,7 +133,8 @@ def test_routes_are_printed_for_programs_and_people():
 
 @pytest.mark.parametrize("command", ["run", "init", "migrate", "accept-database", "rotate token-key", "rotate audit-key",
                                      "rotate root-key", "rotate root-key pause", "rotate root-key status",
-                                     "rotate root-key destroy-old", "tls request", "tls destroy-old", "verify",
+                                     "rotate root-key destroy-old", "rekey", "rekey status", "tls request",
+                                     "tls destroy-old", "verify",
                                      "manifest", "check-config", "routes"])
 def test_every_command_explains_itself(command):
     result = plain(*command.split(), "--help")

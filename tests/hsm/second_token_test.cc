@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
 #include "hsm/key_ceremony.h"
+#include "tests/hsm/another_token.h"
 #include "tests/hsm/backend.h"
 #include "tests/hsm/raw_module.h"
 
@@ -15,17 +14,6 @@ using crypto::PublicKey;
 using crypto::SigningKey;
 
 namespace {
-
-// A fresh one beside the first.
-HsmConfig AnotherToken() {
-  static int count = 0;
-  HsmConfig config = FreshToken();
-  config.token_labels = {"claviger-next-" + std::to_string(++count)};
-  const std::string make = "softhsm2-util --init-token --free --so-pin 12345678 --pin \"$(cat " +
-                           config.pin_file + ")\" --label " + config.token_labels.front() + " >/dev/null";
-  REQUIRE(std::system(make.c_str()) == 0);
-  return config;
-}
 
 Successors SuccessorsOf(const HsmConfig& config) {
   const auto keys = ListKeys(config).value();
