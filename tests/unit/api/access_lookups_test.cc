@@ -163,6 +163,30 @@ TEST_CASE_FIXTURE(Fixture, "only the key that was read moves, and never back") {
   }
 }
 
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a node that does not use the newest lookup key yet finds what others moved, and moves nothing") {
+  const auto key = AddKey(user);
+  const auto agent = AddAgent(user);
+  keyring.RotateLookupKey();
+  auto lease = Must(pool.Acquire());
+  const auto both_let_in = [&] {
+    auto of_key = Must(crypto::CredentialMacs(keyring, kApiKeyPurpose, key.text));
+    auto of_agent = Must(crypto::CredentialMacs(keyring, kAgentKeyPurpose, agent.text));
+    for (auto* macs : {&of_key, &of_agent}) std::swap(macs->newest, *macs->other);
+    CHECK(Must(access_store::LoadApiKeyOwner(*lease, of_key, clock.Now())).key == key.id);
+    CHECK(Must(access_store::LoadAgent(*lease, of_agent, clock.Now())).id == agent.agent.id);
+  };
+  both_let_in();
+  CHECK(Version("api_keys", key.id.uuid) == 1);
+  CHECK(Version("agents", agent.agent.id) == 1);
+  REQUIRE(Ask(key.text).has_value());
+  REQUIRE(Ask(agent.text).has_value());
+  both_let_in();
+  CHECK(Version("api_keys", key.id.uuid) == 2);
+  CHECK(Version("agents", agent.agent.id) == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "an agent's new key kills the old one, under whichever lookup key that lies") {
   const auto made = AddAgent(user);
   const AgentId id{made.agent.id};
