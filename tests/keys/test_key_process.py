@@ -249,6 +249,8 @@ def test_two_key_processes_share_the_vaults(own_installation):
         for vault in vaults:
             assert vault.put("before", "value-before").status_code == 201
         os.kill(second, signal.SIGKILL)
+        # What is asked of it until its end is noticed is lost with it.
+        wait.until(lambda: "key_process_lost" in messages(daemon), "its end to be noticed")
         for _ in range(5):
             assert all(works(vault) for vault in vaults)
         wait.until(lambda: len(key_processes(daemon)) == 2, "the second one")
