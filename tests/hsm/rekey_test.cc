@@ -62,6 +62,7 @@ class Desk final : public daemon::RootDesk, public daemon::RekeyDesk {
   daemon::Outcome<void> ProveKeks() override { return boost::outcome_v2::success(); }
   daemon::Outcome<void> Watch(uint32_t version) override {
     Step();
+    if (!last || last->version != version) return daemon::Refusal{ExitCode::kDatabase, Conflict("gone")};
     in_use_.newest = version;
     if (!completes) return daemon::Refusal{ExitCode::kIncomplete, Conflict("incomplete")};
     in_use_.oldest = version;
