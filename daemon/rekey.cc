@@ -150,8 +150,8 @@ class Move {
   std::string WhatNodesNeed() const {
     return fmt::format(
         "On every node set hsm.next_token_label = {} with hsm.next_pin_file (and hsm.next_module if it is "
-        "another "
-        "one), and restart one after another. When all are ready again, run this again with --nodes-ready",
+        "another one), and restart one after another. When all are ready again, run this again with "
+        "--nodes-ready",
         NextLabel());
   }
 
@@ -239,8 +239,8 @@ Outcome<void> Rekey(const RekeyOrder& order, RootDesk& roots, RekeyDesk& desk) {
   TRYV(move.Prove());
   roots.Tell(fmt::format(
       "complete: the token '{}' alone opens everything. On every node put hsm.next_ keys in place of hsm. "
-      "ones, and "
-      "restart one after another; then the old token is not needed any more, but for backups from before",
+      "ones, and restart one after another; then the old token is not needed any more, but for backups from "
+      "before",
       move.NextLabel()));
   return boost::outcome_v2::success();
 }

@@ -19,8 +19,7 @@ constexpr Statement kInsert{
     "tx_to_allowlist, "
     "tx_allowed_chains, tx_max_value_eth, tx_daily_limit_eth, token_ttl_seconds, expires_at, ssh_public_key, "
     "ecdh_public_key, created_by, created_at, enrolled, lookup_version) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-    "$8, $9, $10, "
-    "$11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"};
+    "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)"};
 
 #define AGENT_COLUMNS                                                                                  \
   "id, name, description, auth_method, client_cert_fingerprint, oidc_issuer, oidc_client_id, scopes, " \
