@@ -10,9 +10,10 @@ import pytest
 from support import next_token, wait
 from support.customer_token import CustomerToken
 from support.daemon import ROOT_FLAGS, Installation
+from support.key_process import key_processes, mapped_files
 from support.load import Load
 from support.next_token import NextToken, Rekey
-from support.paths import CLAVIGER, CLAVIGERD
+from support.paths import CLAVIGER, CLAVIGERD, SOFTHSM_MODULE
 from support.sharing import open_share, share
 from support.tls_key import TlsKey
 from support.totp import Factor
@@ -240,6 +241,20 @@ def test_everything_moves_while_people_work(own, token, rekey, tmp_path):
     assert verify(own, **token.alone).splitlines()[-1] == "verified"
     actions = [action for action, in own.sql("SELECT DISTINCT action FROM audit_events WHERE action LIKE 'rekey.%' ORDER BY 1")]
     assert actions == ["rekey.begin", "rekey.complete", "rekey.make"]
+
+
+def test_the_next_token_may_be_behind_another_module(own, tmp_path):
+    token = NextToken(own, module=shutil.copy(SOFTHSM_MODULE, tmp_path / "another-module.so"))
+    daemon = node(own)
+    vault = fill(daemon.api().signup(), 3)
+    run(own, token, code=INCOMPLETE)
+    configure(own, daemon, **token.beside)
+    complete(own, run(own, token, "--nodes-ready"))
+    configure(own, daemon, **token.alone)
+    shutil.rmtree(token.before)
+    daemon.restart()
+    opens(daemon, vault, 3)
+    assert str(token.module) in mapped_files(key_processes(daemon)[0])
 
 
 def test_an_operator_and_a_node_that_are_killed_at_any_step_go_on(own, token, rekey):

@@ -1,4 +1,4 @@
-"""Another token of the same SoftHSM, to which an installation moves, and the command that moves it."""
+"""Another token of SoftHSM's, to which an installation moves, and the command that moves it."""
 
 import os
 import secrets
@@ -12,8 +12,9 @@ from .paths import CLAVIGERD, SOFTHSM_MODULE
 
 
 class NextToken:
-    def __init__(self, installation, label="claviger-next"):
+    def __init__(self, installation, label="claviger-next", module=SOFTHSM_MODULE):
         self.label = label
+        self.module = module
         self.pin_file = installation.directory / f"{label}.pin"
         self.pin_file.write_text(secrets.token_hex(8))
         self.pin_file.chmod(0o600)
@@ -31,16 +32,17 @@ class NextToken:
     @property
     def name(self):
         """As --to has it."""
-        return f"{SOFTHSM_MODULE}/{self.label}"
+        return f"{self.module}/{self.label}"
 
     @property
     def beside(self):
         """Settings of a node that has both."""
-        return {"hsm__next_token_label": self.label, "hsm__next_pin_file": self.pin_file}
+        module = {"hsm__next_module": self.module} if self.module != SOFTHSM_MODULE else {}
+        return {"hsm__next_token_label": self.label, "hsm__next_pin_file": self.pin_file} | module
 
     @property
     def alone(self):
-        return {"hsm__token_label": self.label, "hsm__pin_file": self.pin_file}
+        return {"hsm__module": self.module, "hsm__token_label": self.label, "hsm__pin_file": self.pin_file}
 
     def mend(self):
         """After a SIGKILL: as Token.kill does for the old one."""
