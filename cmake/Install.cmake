@@ -12,6 +12,8 @@ install(FILES ${pages_8} DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 
 install(FILES packaging/completion/claviger.bash
   DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME claviger)
+install(FILES packaging/completion/clavigerd.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME clavigerd)
 install(FILES packaging/completion/_claviger DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES packaging/completion/claviger.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 

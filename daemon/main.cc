@@ -66,8 +66,8 @@ constexpr std::array kCommands{
 
 void PrintUsage() {
   fmt::print("usage: clavigerd COMMAND --config FILE [--KEY=VALUE ...]\n\ncommands:\n");
-  for (const auto& command : kCommands) fmt::print("  {:<27} {}\n", command.name, command.about);
-  fmt::print("  {:<27} {}\n\n", "version", "print the version");
+  for (const auto& command : kCommands) fmt::print("  {:<28} {}\n", command.name, command.about);
+  fmt::print("  {:<28} {}\n\n", "version", "print the version");
   fmt::print(
       "Exit status: 0 done, 1 internal, 2 usage, 3 configuration, 4 HSM, 5 schema, 6 database,\n"
       "7 listener or TLS, 8 process protection, 9 database set back, 10 rotation incomplete,\n11 not "

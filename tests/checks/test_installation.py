@@ -31,7 +31,7 @@ def test_every_page_completion_and_document_is_there(installed):
     for folder in ("docs", "docs/man", "packaging/postgresql", "packaging/systemd", "packaging/sysusers.d", "packaging/tmpfiles.d"):
         missing = {path.name for path in (ROOT / folder).iterdir() if path.is_file() and path.name != "CMakeLists.txt"}
         assert not missing - names
-    for completion in ("bash-completion/completions/claviger", "zsh/vendor-completions/_claviger",
+    for completion in ("bash-completion/completions/claviger", "bash-completion/completions/clavigerd", "zsh/vendor-completions/_claviger",
                        "fish/vendor_completions.d/claviger.fish"):
         assert (installed / "usr/share" / completion).is_file()
 
